@@ -1,0 +1,73 @@
+# po_mgmt: AWS-style purchase order management in PostgreSQL
+#
+#   make && sudo make install    build, and install into the server of pg_config
+#   make check                   all tests, in a private cluster (see test/run.sh)
+#   make check SUITE=regress     one suite: regress, isolation, pgtap, tap or unit
+#   make demo                    a guided tour, in a private cluster
+#
+# PG_CONFIG=/path/to/pg_config chooses the PostgreSQL; WERROR=1 makes warnings errors.
+
+EXTENSION = po_mgmt
+MODULE_big = po_mgmt
+DATA = $(sort $(wildcard sql/po_mgmt--*.sql))
+OBJS := $(patsubst %.c,%.o,$(sort $(wildcard src/*.c)))
+PGFILEDESC = "po_mgmt - purchase order management"
+
+# Headers of PostgreSQL itself have unused parameters in inline functions (executor.h,
+# lib/simplehash.h), and PG_FUNCTION_ARGS is one where a function has no arguments.
+PG_CFLAGS += -Wall -Wextra -Wno-unused-parameter
+ifeq ($(WERROR),1)
+PG_CFLAGS += -Werror
+endif
+
+# Every test/sql/NAME.sql and test/specs/NAME.spec is a test; its expected output is
+# expected/NAME.out. PostgreSQL 15 looks for that in the output directory and 16 and later
+# in the current one, hence --outputdir=. for isolation, so that one place serves all.
+REGRESS := $(sort $(notdir $(basename $(wildcard test/sql/*.sql))))
+REGRESS_OPTS = --inputdir=test --load-extension=po_mgmt
+ISOLATION := $(sort $(notdir $(basename $(wildcard test/specs/*.spec))))
+ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=po_mgmt
+
+EXTRA_CLEAN = src/*.bc
+
+# PGXS has a rule for "check" that runs nothing and exits 0. So the goals that drive a
+# private cluster are kept apart from it. They also have to work where there is no pg_config
+# yet. Other goals named beside one of them are made by a make of their own.
+DRIVERS = check demo bench
+
+ifneq (,$(filter $(DRIVERS),$(MAKECMDGOALS)))
+
+.NOTPARALLEL:
+.PHONY: $(MAKECMDGOALS)
+
+export PG_CONFIG SUITE TESTS KEEP CI WERROR
+
+check:
+	@bash test/run.sh
+
+demo:
+	@bash doc/demo/run.sh
+
+bench:
+	@bash bench/run.sh
+
+OTHERS = $(filter-out $(DRIVERS),$(MAKECMDGOALS))
+ifneq (,$(OTHERS))
+$(OTHERS):
+	$(MAKE) $@
+endif
+
+else
+
+PG_CONFIG = pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+ifeq (,$(wildcard $(PGXS)))
+$(error $(PG_CONFIG) --pgxs names no file: install the server's development files (on Debian \
+postgresql-server-dev-NN), or give PG_CONFIG=/path/to/pg_config)
+endif
+include $(PGXS)
+
+# Debian builds PostgreSQL without dependency tracking
+$(OBJS) $(OBJS:.o=.bc): $(sort $(wildcard src/*.h))
+
+endif
