@@ -1,0 +1,1055 @@
+\echo Use "CREATE EXTENSION po_mgmt" to load this file. \quit
+
+-- ---------------------------------------------------------------------------
+-- Types
+--
+-- Comparison and hash functions are LEAKPROOF, as those of core types are, so
+-- that row security does not keep conditions on months and types of charge
+-- from using indexes.
+-- ---------------------------------------------------------------------------
+
+-- po_month: a calendar month
+
+CREATE TYPE po_month;
+
+CREATE FUNCTION po_month_in(cstring) RETURNS po_month
+	AS 'MODULE_PATHNAME', 'po_month_in'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION po_month_in(cstring) IS 'I/O';
+
+CREATE FUNCTION po_month_out(po_month) RETURNS cstring
+	AS 'MODULE_PATHNAME', 'po_month_out'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION po_month_out(po_month) IS 'I/O';
+
+CREATE FUNCTION po_month_recv(internal) RETURNS po_month
+	AS 'MODULE_PATHNAME', 'po_month_recv'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION po_month_recv(internal) IS 'I/O';
+
+CREATE FUNCTION po_month_send(po_month) RETURNS bytea
+	AS 'MODULE_PATHNAME', 'po_month_send'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION po_month_send(po_month) IS 'I/O';
+
+CREATE TYPE po_month (
+	INPUT = po_month_in,
+	OUTPUT = po_month_out,
+	RECEIVE = po_month_recv,
+	SEND = po_month_send,
+	INTERNALLENGTH = 4,
+	PASSEDBYVALUE,
+	ALIGNMENT = int4,
+	STORAGE = plain
+);
+COMMENT ON TYPE po_month IS 'calendar month of the years 0001 to 9999, such as 2026-11';
+
+CREATE FUNCTION po_month_lt(po_month, po_month) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'po_month_lt'
+	LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION po_month_lt(po_month, po_month) IS 'implementation of < operator';
+
+CREATE FUNCTION po_month_le(po_month, po_month) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'po_month_le'
+	LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION po_month_le(po_month, po_month) IS 'implementation of <= operator';
+
+CREATE FUNCTION po_month_eq(po_month, po_month) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'po_month_eq'
+	LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION po_month_eq(po_month, po_month) IS 'implementation of = operator';
+
+CREATE FUNCTION po_month_ne(po_month, po_month) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'po_month_ne'
+	LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION po_month_ne(po_month, po_month) IS 'implementation of <> operator';
+
+CREATE FUNCTION po_month_ge(po_month, po_month) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'po_month_ge'
+	LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION po_month_ge(po_month, po_month) IS 'implementation of >= operator';
+
+CREATE FUNCTION po_month_gt(po_month, po_month) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'po_month_gt'
+	LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION po_month_gt(po_month, po_month) IS 'implementation of > operator';
+
+CREATE OPERATOR < (
+	LEFTARG = po_month, RIGHTARG = po_month, FUNCTION = po_month_lt,
+	COMMUTATOR = >, NEGATOR = >=,
+	RESTRICT = scalarltsel, JOIN = scalarltjoinsel
+);
+COMMENT ON OPERATOR < (po_month, po_month) IS 'before';
+
+CREATE OPERATOR <= (
+	LEFTARG = po_month, RIGHTARG = po_month, FUNCTION = po_month_le,
+	COMMUTATOR = >=, NEGATOR = >,
+	RESTRICT = scalarlesel, JOIN = scalarlejoinsel
+);
+COMMENT ON OPERATOR <= (po_month, po_month) IS 'before or the same month';
+
+CREATE OPERATOR = (
+	LEFTARG = po_month, RIGHTARG = po_month, FUNCTION = po_month_eq,
+	COMMUTATOR = =, NEGATOR = <>,
+	RESTRICT = eqsel, JOIN = eqjoinsel,
+	HASHES, MERGES
+);
+COMMENT ON OPERATOR = (po_month, po_month) IS 'the same month';
+
+CREATE OPERATOR <> (
+	LEFTARG = po_month, RIGHTARG = po_month, FUNCTION = po_month_ne,
+	COMMUTATOR = <>, NEGATOR = =,
+	RESTRICT = neqsel, JOIN = neqjoinsel
+);
+COMMENT ON OPERATOR <> (po_month, po_month) IS 'another month';
+
+CREATE OPERATOR >= (
+	LEFTARG = po_month, RIGHTARG = po_month, FUNCTION = po_month_ge,
+	COMMUTATOR = <=, NEGATOR = <,
+	RESTRICT = scalargesel, JOIN = scalargejoinsel
+);
+COMMENT ON OPERATOR >= (po_month, po_month) IS 'after or the same month';
+
+CREATE OPERATOR > (
+	LEFTARG = po_month, RIGHTARG = po_month, FUNCTION = po_month_gt,
+	COMMUTATOR = <, NEGATOR = <=,
+	RESTRICT = scalargtsel, JOIN = scalargtjoinsel
+);
+COMMENT ON OPERATOR > (po_month, po_month) IS 'after';
+
+CREATE FUNCTION po_month_cmp(po_month, po_month) RETURNS integer
+	AS 'MODULE_PATHNAME', 'po_month_cmp'
+	LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION po_month_cmp(po_month, po_month) IS 'less-equal-greater';
+
+CREATE FUNCTION po_month_sortsupport(internal) RETURNS void
+	AS 'MODULE_PATHNAME', 'po_month_sortsupport'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION po_month_sortsupport(internal) IS 'sort support';
+
+CREATE FUNCTION po_month_in_range(po_month, po_month, integer, boolean, boolean) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'po_month_in_range'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION po_month_in_range(po_month, po_month, integer, boolean, boolean) IS 'window RANGE support';
+
+CREATE FUNCTION po_month_hash(po_month) RETURNS integer
+	AS 'MODULE_PATHNAME', 'po_month_hash'
+	LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION po_month_hash(po_month) IS 'hash';
+
+CREATE FUNCTION po_month_hash_extended(po_month, bigint) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'po_month_hash_extended'
+	LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION po_month_hash_extended(po_month, bigint) IS 'hash';
+
+CREATE OPERATOR CLASS po_month_ops DEFAULT FOR TYPE po_month USING btree AS
+	OPERATOR 1 <,
+	OPERATOR 2 <=,
+	OPERATOR 3 =,
+	OPERATOR 4 >=,
+	OPERATOR 5 >,
+	FUNCTION 1 po_month_cmp(po_month, po_month),
+	FUNCTION 2 po_month_sortsupport(internal),
+	FUNCTION 3 (po_month, integer) po_month_in_range(po_month, po_month, integer, boolean, boolean),
+	FUNCTION 4 btequalimage(oid);
+COMMENT ON OPERATOR CLASS po_month_ops USING btree IS 'order of po_month';
+COMMENT ON OPERATOR FAMILY po_month_ops USING btree IS 'order of po_month';
+
+CREATE OPERATOR CLASS po_month_ops DEFAULT FOR TYPE po_month USING hash AS
+	OPERATOR 1 =,
+	FUNCTION 1 po_month_hash(po_month),
+	FUNCTION 2 po_month_hash_extended(po_month, bigint);
+COMMENT ON OPERATOR CLASS po_month_ops USING hash IS 'hash of po_month';
+COMMENT ON OPERATOR FAMILY po_month_ops USING hash IS 'hash of po_month';
+
+CREATE FUNCTION po_month_pl_int(po_month, integer) RETURNS po_month
+	AS 'MODULE_PATHNAME', 'po_month_pl_int'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION po_month_pl_int(po_month, integer) IS 'implementation of + operator';
+
+CREATE FUNCTION po_month_mi_int(po_month, integer) RETURNS po_month
+	AS 'MODULE_PATHNAME', 'po_month_mi_int'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION po_month_mi_int(po_month, integer) IS 'implementation of - operator';
+
+CREATE FUNCTION po_month_mi_month(po_month, po_month) RETURNS integer
+	AS 'MODULE_PATHNAME', 'po_month_mi_month'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION po_month_mi_month(po_month, po_month) IS 'implementation of - operator';
+
+CREATE OPERATOR + (LEFTARG = po_month, RIGHTARG = integer, FUNCTION = po_month_pl_int);
+COMMENT ON OPERATOR + (po_month, integer) IS 'that many months later';
+
+CREATE OPERATOR - (LEFTARG = po_month, RIGHTARG = integer, FUNCTION = po_month_mi_int);
+COMMENT ON OPERATOR - (po_month, integer) IS 'that many months earlier';
+
+CREATE OPERATOR - (LEFTARG = po_month, RIGHTARG = po_month, FUNCTION = po_month_mi_month);
+COMMENT ON OPERATOR - (po_month, po_month) IS 'number of months from the second to the first';
+
+CREATE FUNCTION po_month_smaller(po_month, po_month) RETURNS po_month
+	AS 'MODULE_PATHNAME', 'po_month_smaller'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION po_month_smaller(po_month, po_month) IS 'smaller of two';
+
+CREATE FUNCTION po_month_larger(po_month, po_month) RETURNS po_month
+	AS 'MODULE_PATHNAME', 'po_month_larger'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION po_month_larger(po_month, po_month) IS 'larger of two';
+
+CREATE AGGREGATE min(po_month) (
+	SFUNC = po_month_smaller, STYPE = po_month, COMBINEFUNC = po_month_smaller,
+	SORTOP = <, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE min(po_month) IS 'earliest month of all input values';
+
+CREATE AGGREGATE max(po_month) (
+	SFUNC = po_month_larger, STYPE = po_month, COMBINEFUNC = po_month_larger,
+	SORTOP = >, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE max(po_month) IS 'latest month of all input values';
+
+-- None from timestamptz: its month depends on a time zone.
+
+CREATE FUNCTION po_month(date) RETURNS po_month
+	AS 'MODULE_PATHNAME', 'po_month_of_date'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION po_month(date) IS 'month of a date';
+
+CREATE FUNCTION po_month(timestamp) RETURNS po_month
+	AS 'MODULE_PATHNAME', 'po_month_of_timestamp'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION po_month(timestamp) IS 'month of a timestamp without time zone';
+
+CREATE FUNCTION date(po_month) RETURNS date
+	AS 'MODULE_PATHNAME', 'po_month_to_date'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION date(po_month) IS 'first day of a month';
+
+CREATE FUNCTION po_month_end(po_month) RETURNS date
+	AS 'MODULE_PATHNAME', 'po_month_end'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION po_month_end(po_month) IS 'last day of a month';
+
+CREATE CAST (date AS po_month) WITH FUNCTION po_month(date) AS ASSIGNMENT;
+COMMENT ON CAST (date AS po_month) IS 'the month of the date';
+
+CREATE CAST (timestamp AS po_month) WITH FUNCTION po_month(timestamp) AS ASSIGNMENT;
+COMMENT ON CAST (timestamp AS po_month) IS 'the month of the timestamp';
+
+CREATE CAST (text AS po_month) WITH INOUT AS ASSIGNMENT;
+COMMENT ON CAST (text AS po_month) IS 'the month that is written there';
+
+CREATE CAST (po_month AS date) WITH FUNCTION date(po_month) AS ASSIGNMENT;
+COMMENT ON CAST (po_month AS date) IS 'the first day of the month';
+
+-- po_month_range: months without a gap
+
+CREATE TYPE po_month_range;
+
+CREATE FUNCTION po_month_range_canonical(po_month_range) RETURNS po_month_range
+	AS 'MODULE_PATHNAME', 'po_month_range_canonical'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION po_month_range_canonical(po_month_range) IS 'canonical form';
+
+CREATE FUNCTION po_month_subtype_diff(po_month, po_month) RETURNS float8
+	AS 'MODULE_PATHNAME', 'po_month_subtype_diff'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION po_month_subtype_diff(po_month, po_month) IS 'difference in months';
+
+CREATE TYPE po_month_range AS RANGE (
+	SUBTYPE = po_month,
+	SUBTYPE_OPCLASS = po_month_ops,
+	CANONICAL = po_month_range_canonical,
+	SUBTYPE_DIFF = po_month_subtype_diff,
+	MULTIRANGE_TYPE_NAME = po_month_multirange
+);
+COMMENT ON TYPE po_month_range IS 'range of months, written [lower,upper)';
+COMMENT ON TYPE po_month_multirange IS 'set of months, as ranges that do not touch';
+COMMENT ON FUNCTION po_month_range(po_month, po_month) IS 'range of months, the upper one excluded';
+COMMENT ON FUNCTION po_month_range(po_month, po_month, text) IS 'range of months with the bounds that the text says';
+COMMENT ON FUNCTION po_month_multirange() IS 'empty set of months';
+COMMENT ON FUNCTION po_month_multirange(po_month_range) IS 'set of months from a range';
+COMMENT ON FUNCTION po_month_multirange(VARIADIC po_month_range[]) IS 'set of months from ranges';
+
+-- po_line_type: a type of charge, a path in a tree
+
+CREATE TYPE po_line_type;
+
+CREATE FUNCTION po_line_type_in(cstring) RETURNS po_line_type
+	AS 'MODULE_PATHNAME', 'po_line_type_in'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION po_line_type_in(cstring) IS 'I/O';
+
+CREATE FUNCTION po_line_type_out(po_line_type) RETURNS cstring
+	AS 'MODULE_PATHNAME', 'po_line_type_out'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION po_line_type_out(po_line_type) IS 'I/O';
+
+CREATE FUNCTION po_line_type_recv(internal) RETURNS po_line_type
+	AS 'MODULE_PATHNAME', 'po_line_type_recv'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION po_line_type_recv(internal) IS 'I/O';
+
+CREATE FUNCTION po_line_type_send(po_line_type) RETURNS bytea
+	AS 'MODULE_PATHNAME', 'po_line_type_send'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION po_line_type_send(po_line_type) IS 'I/O';
+
+CREATE TYPE po_line_type (
+	INPUT = po_line_type_in,
+	OUTPUT = po_line_type_out,
+	RECEIVE = po_line_type_recv,
+	SEND = po_line_type_send,
+	INTERNALLENGTH = VARIABLE,
+	ALIGNMENT = int4,
+	STORAGE = extended
+);
+COMMENT ON TYPE po_line_type IS 'type of charge, a path such as usage.compute, or all';
+
+CREATE FUNCTION po_line_type_lt(po_line_type, po_line_type) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'po_line_type_lt'
+	LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION po_line_type_lt(po_line_type, po_line_type) IS 'implementation of < operator';
+
+CREATE FUNCTION po_line_type_le(po_line_type, po_line_type) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'po_line_type_le'
+	LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION po_line_type_le(po_line_type, po_line_type) IS 'implementation of <= operator';
+
+CREATE FUNCTION po_line_type_eq(po_line_type, po_line_type) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'po_line_type_eq'
+	LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION po_line_type_eq(po_line_type, po_line_type) IS 'implementation of = operator';
+
+CREATE FUNCTION po_line_type_ne(po_line_type, po_line_type) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'po_line_type_ne'
+	LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION po_line_type_ne(po_line_type, po_line_type) IS 'implementation of <> operator';
+
+CREATE FUNCTION po_line_type_ge(po_line_type, po_line_type) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'po_line_type_ge'
+	LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION po_line_type_ge(po_line_type, po_line_type) IS 'implementation of >= operator';
+
+CREATE FUNCTION po_line_type_gt(po_line_type, po_line_type) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'po_line_type_gt'
+	LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION po_line_type_gt(po_line_type, po_line_type) IS 'implementation of > operator';
+
+CREATE OPERATOR < (
+	LEFTARG = po_line_type, RIGHTARG = po_line_type, FUNCTION = po_line_type_lt,
+	COMMUTATOR = >, NEGATOR = >=,
+	RESTRICT = scalarltsel, JOIN = scalarltjoinsel
+);
+COMMENT ON OPERATOR < (po_line_type, po_line_type) IS 'less than';
+
+CREATE OPERATOR <= (
+	LEFTARG = po_line_type, RIGHTARG = po_line_type, FUNCTION = po_line_type_le,
+	COMMUTATOR = >=, NEGATOR = >,
+	RESTRICT = scalarlesel, JOIN = scalarlejoinsel
+);
+COMMENT ON OPERATOR <= (po_line_type, po_line_type) IS 'less than or equal';
+
+CREATE OPERATOR = (
+	LEFTARG = po_line_type, RIGHTARG = po_line_type, FUNCTION = po_line_type_eq,
+	COMMUTATOR = =, NEGATOR = <>,
+	RESTRICT = eqsel, JOIN = eqjoinsel,
+	HASHES, MERGES
+);
+COMMENT ON OPERATOR = (po_line_type, po_line_type) IS 'equal';
+
+CREATE OPERATOR <> (
+	LEFTARG = po_line_type, RIGHTARG = po_line_type, FUNCTION = po_line_type_ne,
+	COMMUTATOR = <>, NEGATOR = =,
+	RESTRICT = neqsel, JOIN = neqjoinsel
+);
+COMMENT ON OPERATOR <> (po_line_type, po_line_type) IS 'not equal';
+
+CREATE OPERATOR >= (
+	LEFTARG = po_line_type, RIGHTARG = po_line_type, FUNCTION = po_line_type_ge,
+	COMMUTATOR = <=, NEGATOR = <,
+	RESTRICT = scalargesel, JOIN = scalargejoinsel
+);
+COMMENT ON OPERATOR >= (po_line_type, po_line_type) IS 'greater than or equal';
+
+CREATE OPERATOR > (
+	LEFTARG = po_line_type, RIGHTARG = po_line_type, FUNCTION = po_line_type_gt,
+	COMMUTATOR = <, NEGATOR = <=,
+	RESTRICT = scalargtsel, JOIN = scalargtjoinsel
+);
+COMMENT ON OPERATOR > (po_line_type, po_line_type) IS 'greater than';
+
+CREATE FUNCTION po_line_type_cmp(po_line_type, po_line_type) RETURNS integer
+	AS 'MODULE_PATHNAME', 'po_line_type_cmp'
+	LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION po_line_type_cmp(po_line_type, po_line_type) IS 'less-equal-greater';
+
+CREATE FUNCTION po_line_type_sortsupport(internal) RETURNS void
+	AS 'MODULE_PATHNAME', 'po_line_type_sortsupport'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION po_line_type_sortsupport(internal) IS 'sort support';
+
+CREATE FUNCTION po_line_type_hash(po_line_type) RETURNS integer
+	AS 'MODULE_PATHNAME', 'po_line_type_hash'
+	LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION po_line_type_hash(po_line_type) IS 'hash';
+
+CREATE FUNCTION po_line_type_hash_extended(po_line_type, bigint) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'po_line_type_hash_extended'
+	LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION po_line_type_hash_extended(po_line_type, bigint) IS 'hash';
+
+CREATE OPERATOR CLASS po_line_type_ops DEFAULT FOR TYPE po_line_type USING btree AS
+	OPERATOR 1 <,
+	OPERATOR 2 <=,
+	OPERATOR 3 =,
+	OPERATOR 4 >=,
+	OPERATOR 5 >,
+	FUNCTION 1 po_line_type_cmp(po_line_type, po_line_type),
+	FUNCTION 2 po_line_type_sortsupport(internal),
+	FUNCTION 4 btequalimage(oid);
+COMMENT ON OPERATOR CLASS po_line_type_ops USING btree IS 'order of po_line_type';
+COMMENT ON OPERATOR FAMILY po_line_type_ops USING btree IS 'order of po_line_type';
+
+CREATE OPERATOR CLASS po_line_type_ops DEFAULT FOR TYPE po_line_type USING hash AS
+	OPERATOR 1 =,
+	FUNCTION 1 po_line_type_hash(po_line_type),
+	FUNCTION 2 po_line_type_hash_extended(po_line_type, bigint);
+COMMENT ON OPERATOR CLASS po_line_type_ops USING hash IS 'hash of po_line_type';
+COMMENT ON OPERATOR FAMILY po_line_type_ops USING hash IS 'hash of po_line_type';
+
+CREATE FUNCTION po_line_type_contains(po_line_type, po_line_type) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'po_line_type_contains'
+	LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION po_line_type_contains(po_line_type, po_line_type) IS 'implementation of @> operator';
+
+CREATE FUNCTION po_line_type_contained(po_line_type, po_line_type) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'po_line_type_contained'
+	LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION po_line_type_contained(po_line_type, po_line_type) IS 'implementation of <@ operator';
+
+CREATE OPERATOR @> (
+	LEFTARG = po_line_type, RIGHTARG = po_line_type, FUNCTION = po_line_type_contains,
+	COMMUTATOR = <@,
+	RESTRICT = matchingsel, JOIN = matchingjoinsel
+);
+COMMENT ON OPERATOR @> (po_line_type, po_line_type) IS 'covers: is the same type or an ancestor';
+
+CREATE OPERATOR <@ (
+	LEFTARG = po_line_type, RIGHTARG = po_line_type, FUNCTION = po_line_type_contained,
+	COMMUTATOR = @>,
+	RESTRICT = matchingsel, JOIN = matchingjoinsel
+);
+COMMENT ON OPERATOR <@ (po_line_type, po_line_type) IS 'is covered by: is the same type or a descendant';
+
+CREATE FUNCTION po_specificity(po_line_type) RETURNS integer
+	AS 'MODULE_PATHNAME', 'po_specificity'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION po_specificity(po_line_type) IS 'depth of a type of charge in the tree, 0 for all';
+
+CREATE FUNCTION po_ancestors(po_line_type) RETURNS po_line_type[]
+	AS 'MODULE_PATHNAME', 'po_ancestors'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION po_ancestors(po_line_type) IS 'the types that cover a type of charge, from all to itself';
+
+CREATE FUNCTION po_label(po_line_type) RETURNS text
+	AS 'MODULE_PATHNAME', 'po_label'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION po_label(po_line_type) IS 'AWS name of a type of charge, else its path';
+
+CREATE CAST (text AS po_line_type) WITH INOUT AS ASSIGNMENT;
+COMMENT ON CAST (text AS po_line_type) IS 'the type of charge that is written there';
+
+-- end of types
+
+--
+-- Reference data: sellers, their other names, types of charge
+--
+-- Seeds are dumped whole and switched off, never deleted: po_seed_trigger lets
+-- the owner's insert of a seed that exists (a restore) update it.
+--
+CREATE TABLE po_seller (
+	bill_from text COLLATE "C" PRIMARY KEY CHECK (bill_from <> ''),
+	description text,
+	enabled boolean NOT NULL DEFAULT true,
+	seeded boolean NOT NULL DEFAULT false
+);
+
+CREATE TABLE po_seller_alias (
+	alias text COLLATE "C" PRIMARY KEY CHECK (alias <> ''),
+	bill_from text COLLATE "C" NOT NULL REFERENCES po_seller,
+	enabled boolean NOT NULL DEFAULT true,
+	seeded boolean NOT NULL DEFAULT false
+);
+
+CREATE TABLE po_taxonomy (
+	line_type po_line_type PRIMARY KEY,
+	label text,
+	out_of_cycle_only boolean,
+	enabled boolean NOT NULL DEFAULT true,
+	seeded boolean NOT NULL DEFAULT false
+);
+
+CREATE TABLE po_seller_line_type (
+	bill_from text COLLATE "C" NOT NULL REFERENCES po_seller,
+	line_type po_line_type NOT NULL REFERENCES po_taxonomy,
+	enabled boolean NOT NULL DEFAULT true,
+	seeded boolean NOT NULL DEFAULT false,
+	PRIMARY KEY (bill_from, line_type)
+);
+
+--
+-- Configuration: accounts, orders, line items, contacts
+--
+-- The fill factors leave room for the heap-only updates that every booking
+-- makes: booked_at of the account, balance of the line item. No index may
+-- contain either column.
+--
+CREATE TABLE po_account (
+	account_id text COLLATE "C" PRIMARY KEY CHECK (account_id <> ''),
+	currency text COLLATE "C" NOT NULL DEFAULT 'USD' CHECK (currency ~ '^[A-Z]{3}$'),
+	period_basis text COLLATE "C" NOT NULL DEFAULT 'billing_period'
+		CHECK (period_basis IN ('billing_period', 'issue_date', 'status_on_issue')),
+	time_zone text COLLATE "C" NOT NULL DEFAULT 'UTC',
+	max_active_orders integer NOT NULL DEFAULT 100 CHECK (max_active_orders >= 0),
+	max_line_items integer NOT NULL DEFAULT 100 CHECK (max_line_items >= 0),
+	max_contacts integer NOT NULL DEFAULT 10 CHECK (max_contacts >= 0),
+	alert_thresholds numeric[] NOT NULL DEFAULT '{0.75}',
+	bill_to text,
+	payment_terms text,
+	marketplace_integration boolean NOT NULL DEFAULT true,
+	closed_through po_month,
+	created_at timestamptz NOT NULL,
+	booked_at timestamptz NOT NULL
+) WITH (fillfactor = 60);
+
+CREATE TABLE po_order (
+	account_id text COLLATE "C" NOT NULL REFERENCES po_account,
+	po_number text COLLATE "C" NOT NULL,
+	bill_from text COLLATE "C" NOT NULL REFERENCES po_seller,
+	status text COLLATE "C" NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'suspended')),
+	effective_month po_month NOT NULL,
+	expiration_month po_month NOT NULL,
+	currency text COLLATE "C" NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
+	description text,
+	ship_to text,
+	tax_registration_numbers text[] COLLATE "C",
+	tags jsonb,
+	source text COLLATE "C" NOT NULL DEFAULT 'user' CHECK (source IN ('user', 'marketplace')),
+	created_at timestamptz NOT NULL,
+	updated_at timestamptz NOT NULL,
+	PRIMARY KEY (account_id, po_number),
+	CHECK (effective_month <= expiration_month)
+);
+-- skips other sellers' orders and years of expired ones without a look at the table
+CREATE INDEX po_order_match ON po_order (account_id, bill_from, expiration_month);
+
+CREATE TABLE po_line_item (
+	line_item_id bigint NOT NULL,
+	account_id text COLLATE "C" NOT NULL,
+	po_number text COLLATE "C" NOT NULL,
+	line_number text COLLATE "C" NOT NULL,
+	line_type po_line_type NOT NULL,
+	start_month po_month NOT NULL,
+	end_month po_month NOT NULL,
+	balance_tracked boolean NOT NULL DEFAULT false,
+	amount numeric NOT NULL CHECK (amount >= 0 AND amount < 'Infinity'),
+	quantity numeric NOT NULL DEFAULT 1 CHECK (quantity >= 0 AND quantity < 'Infinity'),
+	tax numeric NOT NULL DEFAULT 0 CHECK (tax >= 0 AND tax < 'Infinity'),
+	tax_kind text COLLATE "C" NOT NULL DEFAULT 'absolute' CHECK (tax_kind IN ('absolute', 'percent')),
+	total_value numeric NOT NULL GENERATED ALWAYS AS (
+		CASE tax_kind WHEN 'percent' THEN amount * quantity * (1 + tax * 0.01)
+		ELSE amount * quantity + tax END) STORED,
+	consumed_before numeric NOT NULL DEFAULT 0 CHECK (consumed_before >= 0 AND consumed_before < 'Infinity'),
+	balance numeric,
+	agreement_id text COLLATE "C",
+	description text,
+	created_at timestamptz NOT NULL,
+	updated_at timestamptz NOT NULL,
+	PRIMARY KEY (account_id, line_item_id),
+	UNIQUE (account_id, po_number, line_number),
+	FOREIGN KEY (account_id, po_number) REFERENCES po_order ON DELETE CASCADE,
+	CHECK (start_month <= end_month),
+	CHECK (balance_tracked = (balance IS NOT NULL))
+) WITH (fillfactor = 80);
+-- answers one type of one order in one month; the months are keys so that line items of other months are not fetched
+CREATE INDEX po_line_item_match ON po_line_item (account_id, po_number, line_type, start_month, end_month);
+CREATE SEQUENCE po_line_item_id_seq OWNED BY po_line_item.line_item_id;
+
+CREATE TABLE po_contact (
+	account_id text COLLATE "C" NOT NULL,
+	po_number text COLLATE "C" NOT NULL,
+	email text COLLATE "C" NOT NULL,
+	name text,
+	title text,
+	phone text,
+	created_at timestamptz NOT NULL,
+	PRIMARY KEY (account_id, po_number, email),
+	FOREIGN KEY (account_id, po_number) REFERENCES po_order ON DELETE CASCADE
+);
+
+CREATE TABLE po_account_member (
+	member_account_id text COLLATE "C" PRIMARY KEY CHECK (member_account_id <> ''),
+	account_id text COLLATE "C" NOT NULL REFERENCES po_account,
+	created_at timestamptz NOT NULL,
+	CHECK (member_account_id <> account_id)
+);
+
+--
+-- The books: invoices with their association, the ledger, the change log, the outbox
+--
+CREATE TABLE po_invoice (
+	account_id text COLLATE "C" NOT NULL CHECK (account_id <> ''),
+	bill_from text COLLATE "C" NOT NULL CHECK (bill_from <> ''),
+	invoice_id text COLLATE "C" NOT NULL CHECK (invoice_id <> ''),
+	kind text COLLATE "C" NOT NULL CHECK (kind IN ('invoice', 'credit_memo')),
+	line_type po_line_type NOT NULL,
+	billing_month po_month NOT NULL,
+	issued_on date NOT NULL,
+	due_on date,
+	amount numeric NOT NULL,
+	currency text COLLATE "C" NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
+	tax_registration_number text COLLATE "C",
+	agreement_id text COLLATE "C",
+	requested_po_number text COLLATE "C",
+	requested_line_number text COLLATE "C",
+	out_of_cycle boolean,
+	original_invoice_id text COLLATE "C",
+	member_account_id text COLLATE "C",
+	po_number text COLLATE "C",
+	line_number text COLLATE "C",
+	line_item_id bigint,
+	association_kind text COLLATE "C" CHECK (association_kind IN ('automatic', 'manual', 'credit')),
+	associated_at timestamptz,
+	associated_by text COLLATE "C",
+	voided_at timestamptz,
+	recorded_at timestamptz NOT NULL,
+	PRIMARY KEY (account_id, bill_from, invoice_id),
+	CHECK (CASE kind WHEN 'invoice' THEN amount >= 0 AND amount < 'Infinity'
+		   ELSE amount <= 0 AND amount > '-Infinity' END),
+	CHECK (num_nulls(po_number, line_number, line_item_id, association_kind, associated_at, associated_by) IN (0, 6)),
+	CHECK (voided_at IS NULL OR po_number IS NULL)
+) WITH (fillfactor = 90);
+CREATE INDEX po_invoice_order ON po_invoice (account_id, po_number) WHERE po_number IS NOT NULL;
+
+CREATE TABLE po_ledger (
+	entry_id bigint NOT NULL,
+	account_id text COLLATE "C" NOT NULL,
+	line_item_id bigint NOT NULL,
+	po_number text COLLATE "C" NOT NULL,
+	line_number text COLLATE "C" NOT NULL,
+	bill_from text COLLATE "C",
+	invoice_id text COLLATE "C",
+	entry_kind text COLLATE "C" NOT NULL CHECK (entry_kind IN (
+		'opening', 'association', 'release', 'correction', 'edited', 'tracking', 'repaired', 'closed')),
+	amount numeric NOT NULL,
+	balance_after numeric,
+	recorded_at timestamptz NOT NULL,
+	recorded_by text COLLATE "C" NOT NULL,
+	note text,
+	PRIMARY KEY (account_id, line_item_id, entry_id),
+	CHECK ((bill_from IS NULL) = (invoice_id IS NULL))
+);
+CREATE SEQUENCE po_ledger_entry_id_seq OWNED BY po_ledger.entry_id;
+
+CREATE TABLE po_change_log (
+	change_id bigint NOT NULL,
+	account_id text COLLATE "C" NOT NULL,
+	po_number text COLLATE "C" NOT NULL,
+	line_number text COLLATE "C",
+	operation text COLLATE "C" NOT NULL CHECK (operation IN ('insert', 'update', 'delete')),
+	old jsonb,
+	new jsonb,
+	changed_at timestamptz NOT NULL,
+	changed_by text COLLATE "C" NOT NULL,
+	PRIMARY KEY (account_id, change_id)
+);
+CREATE SEQUENCE po_change_log_change_id_seq OWNED BY po_change_log.change_id;
+
+CREATE TABLE po_notification (
+	notification_id bigint NOT NULL,
+	account_id text COLLATE "C" NOT NULL,
+	po_number text COLLATE "C" NOT NULL,
+	line_number text COLLATE "C",
+	kind text COLLATE "C" NOT NULL CHECK (kind IN ('balance', 'expiration')),
+	threshold numeric,
+	due_on date,
+	recipients text[] NOT NULL,
+	subject text NOT NULL,
+	body text NOT NULL,
+	created_at timestamptz NOT NULL,
+	claimed_until timestamptz,
+	sent_at timestamptz,
+	attempts integer NOT NULL DEFAULT 0,
+	last_error text,
+	PRIMARY KEY (account_id, notification_id),
+	FOREIGN KEY (account_id, po_number) REFERENCES po_order ON DELETE CASCADE
+);
+CREATE INDEX po_notification_order ON po_notification (account_id, po_number);
+CREATE SEQUENCE po_notification_notification_id_seq OWNED BY po_notification.notification_id;
+
+--
+-- Seeds
+--
+INSERT INTO po_seller (bill_from, description, seeded) VALUES
+	('AWS Inc.', 'United States, and wherever no other seller is named', true),
+	('AWS EMEA SARL', 'Europe, Middle East and Africa', true),
+	('AWS Australia', 'Australia', true),
+	('AWS Brazil', 'Brazil', true),
+	('AWS Canada', 'Canada', true),
+	('AWS India', 'India', true),
+	('AWS Japan', 'Japan', true),
+	('AWS Korea', 'Republic of Korea', true),
+	('AWS Malaysia', 'Malaysia', true),
+	('AWS New Zealand', 'New Zealand', true),
+	('AWS Singapore', 'Singapore', true),
+	('AWS South Africa', 'South Africa', true),
+	('AWS Turkey', 'Turkey', true);
+
+INSERT INTO po_seller_alias (alias, bill_from, seeded) VALUES
+	('Amazon Web Services, Inc.', 'AWS Inc.', true),
+	('Amazon Web Services EMEA SARL', 'AWS EMEA SARL', true),
+	('AWS Europe', 'AWS EMEA SARL', true),
+	('Amazon Web Services Australia Pty Ltd', 'AWS Australia', true),
+	('Amazon AWS Serviços Brasil Ltda.', 'AWS Brazil', true),
+	('Amazon Web Services Canada, Inc.', 'AWS Canada', true),
+	('AWS Canada, Inc.', 'AWS Canada', true),
+	('Amazon Web Services India Private Limited', 'AWS India', true),
+	('Amazon Internet Services Private Limited', 'AWS India', true),
+	('AISPL', 'AWS India', true),
+	('Amazon Web Services Japan G.K.', 'AWS Japan', true),
+	('Amazon Web Services Korea LLC', 'AWS Korea', true),
+	('Amazon Web Services Malaysia Sdn. Bhd.', 'AWS Malaysia', true),
+	('Amazon Web Services New Zealand Limited', 'AWS New Zealand', true),
+	('Amazon Web Services Singapore Private Limited', 'AWS Singapore', true),
+	('Amazon Web Services South Africa Proprietary Limited', 'AWS South Africa', true),
+	('AWS Turkey Pazarlama Teknoloji ve Danışmanlık Hizmetleri Limited Şirketi', 'AWS Turkey', true);
+
+INSERT INTO po_taxonomy (line_type, label, out_of_cycle_only, seeded) VALUES
+	('all', 'ALL', NULL, true),
+	('usage', 'AWS Monthly Usage', NULL, true),
+	('subscription', 'AWS Subscription Purchase', NULL, true),
+	('marketplace', 'AWS Marketplace Blanket Usage', NULL, true),
+	('marketplace.transaction', 'AWS Marketplace Transaction', true, true),
+	('professional_services', 'AWS Professional Services and Training Purchase', true, true);
+
+INSERT INTO po_seller_line_type (bill_from, line_type, seeded)
+	SELECT s.bill_from, t.line_type, true
+	FROM po_seller s, po_taxonomy t
+	WHERE t.line_type IN ('usage', 'subscription')
+	OR t.line_type = 'marketplace'
+		AND s.bill_from IN ('AWS Inc.', 'AWS EMEA SARL', 'AWS Australia', 'AWS New Zealand')
+	OR t.line_type = 'professional_services' AND s.bill_from = 'AWS Inc.';
+
+--
+-- Time
+--
+CREATE FUNCTION po_now() RETURNS timestamptz
+	AS 'MODULE_PATHNAME', 'po_now'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION po_today(account_id text) RETURNS date
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT (po_now() AT TIME ZONE coalesce(
+		(SELECT a.time_zone FROM po_account a WHERE a.account_id = po_today.account_id), 'UTC'))::date;
+END;
+
+--
+-- Matching
+--
+CREATE TYPE po_match AS (
+	rank integer,
+	po_number text,
+	line_number text,
+	line_item_id bigint,
+	line_type po_line_type,
+	specificity integer,
+	covers boolean,
+	balance numeric,
+	po_updated_at timestamptz
+);
+
+CREATE TYPE po_explanation AS (
+	po_number text,
+	line_number text,
+	rank integer,
+	outcome text,
+	stage text,
+	reason text
+);
+
+CREATE FUNCTION po_match_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'po_match_support'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION po_match_invoice(
+	account_id text,
+	bill_from text,
+	line_type po_line_type,
+	billing_month po_month,
+	amount numeric,
+	currency text DEFAULT NULL,
+	issued_on date DEFAULT NULL,
+	requested_po_number text DEFAULT NULL,
+	requested_line_number text DEFAULT NULL,
+	agreement_id text DEFAULT NULL,
+	tax_registration_number text DEFAULT NULL,
+	out_of_cycle boolean DEFAULT NULL,
+	max_rank integer DEFAULT NULL
+) RETURNS SETOF po_match
+	AS 'MODULE_PATHNAME', 'po_match_invoice'
+	LANGUAGE C STABLE PARALLEL SAFE COST 1000 ROWS 5 SUPPORT po_match_support;
+
+CREATE FUNCTION po_match_invoice(invoice po_invoice, max_rank integer DEFAULT NULL)
+	RETURNS SETOF po_match
+	AS 'MODULE_PATHNAME', 'po_match_invoice_row'
+	LANGUAGE C STABLE PARALLEL SAFE COST 1000 ROWS 5 SUPPORT po_match_support;
+
+CREATE FUNCTION po_explain_match(
+	account_id text,
+	bill_from text,
+	line_type po_line_type,
+	billing_month po_month,
+	amount numeric,
+	currency text DEFAULT NULL,
+	issued_on date DEFAULT NULL,
+	requested_po_number text DEFAULT NULL,
+	requested_line_number text DEFAULT NULL,
+	agreement_id text DEFAULT NULL,
+	tax_registration_number text DEFAULT NULL,
+	out_of_cycle boolean DEFAULT NULL,
+	max_rank integer DEFAULT NULL
+) RETURNS SETOF po_explanation
+	AS 'MODULE_PATHNAME', 'po_explain_match'
+	LANGUAGE C STABLE PARALLEL SAFE COST 10000 ROWS 50;
+
+CREATE FUNCTION po_explain_match(invoice po_invoice, max_rank integer DEFAULT NULL)
+	RETURNS SETOF po_explanation
+	AS 'MODULE_PATHNAME', 'po_explain_match_row'
+	LANGUAGE C STABLE PARALLEL SAFE COST 10000 ROWS 50;
+
+--
+-- Triggers
+--
+-- On each table ours sorts last BEFORE a row, to have the last word on it, and
+-- first AFTER a row. Only the extension may make triggers of these functions.
+--
+CREATE FUNCTION po_seed_trigger() RETURNS trigger
+	AS 'MODULE_PATHNAME', 'po_seed_trigger' LANGUAGE C;
+CREATE FUNCTION po_append_only_trigger() RETURNS trigger
+	AS 'MODULE_PATHNAME', 'po_append_only_trigger' LANGUAGE C;
+CREATE FUNCTION po_stamp_trigger() RETURNS trigger
+	AS 'MODULE_PATHNAME', 'po_stamp_trigger' LANGUAGE C;
+CREATE FUNCTION po_truncate_trigger() RETURNS trigger
+	AS 'MODULE_PATHNAME', 'po_truncate_trigger' LANGUAGE C;
+CREATE FUNCTION po_statement_trigger() RETURNS trigger
+	AS 'MODULE_PATHNAME', 'po_statement_trigger' LANGUAGE C;
+CREATE FUNCTION po_account_trigger() RETURNS trigger
+	AS 'MODULE_PATHNAME', 'po_account_trigger' LANGUAGE C;
+CREATE FUNCTION po_order_trigger() RETURNS trigger
+	AS 'MODULE_PATHNAME', 'po_order_trigger' LANGUAGE C;
+CREATE FUNCTION po_line_item_trigger() RETURNS trigger
+	AS 'MODULE_PATHNAME', 'po_line_item_trigger' LANGUAGE C;
+CREATE FUNCTION po_contact_trigger() RETURNS trigger
+	AS 'MODULE_PATHNAME', 'po_contact_trigger' LANGUAGE C;
+CREATE FUNCTION po_invoice_trigger() RETURNS trigger
+	AS 'MODULE_PATHNAME', 'po_invoice_trigger' LANGUAGE C;
+
+REVOKE EXECUTE ON FUNCTION po_seed_trigger(), po_append_only_trigger(), po_stamp_trigger(),
+	po_truncate_trigger(), po_statement_trigger(), po_account_trigger(), po_order_trigger(),
+	po_line_item_trigger(), po_contact_trigger(), po_invoice_trigger() FROM PUBLIC;
+
+CREATE TRIGGER "~po_mgmt_before" BEFORE INSERT OR UPDATE OR DELETE ON po_seller
+	FOR EACH ROW EXECUTE FUNCTION po_seed_trigger();
+CREATE TRIGGER "~po_mgmt_before" BEFORE INSERT OR UPDATE OR DELETE ON po_seller_alias
+	FOR EACH ROW EXECUTE FUNCTION po_seed_trigger();
+CREATE TRIGGER "~po_mgmt_before" BEFORE INSERT OR UPDATE OR DELETE ON po_taxonomy
+	FOR EACH ROW EXECUTE FUNCTION po_seed_trigger();
+CREATE TRIGGER "~po_mgmt_before" BEFORE INSERT OR UPDATE OR DELETE ON po_seller_line_type
+	FOR EACH ROW EXECUTE FUNCTION po_seed_trigger();
+
+CREATE TRIGGER "~po_mgmt_statement" BEFORE INSERT OR UPDATE OR DELETE ON po_account
+	FOR EACH STATEMENT EXECUTE FUNCTION po_statement_trigger();
+CREATE TRIGGER "~po_mgmt_before" BEFORE INSERT OR UPDATE OR DELETE ON po_account
+	FOR EACH ROW EXECUTE FUNCTION po_account_trigger();
+
+CREATE TRIGGER "~po_mgmt_statement" BEFORE INSERT OR UPDATE OR DELETE ON po_order
+	FOR EACH STATEMENT EXECUTE FUNCTION po_statement_trigger();
+CREATE TRIGGER "~po_mgmt_before" BEFORE INSERT OR UPDATE OR DELETE ON po_order
+	FOR EACH ROW EXECUTE FUNCTION po_order_trigger();
+CREATE TRIGGER "!po_mgmt_after" AFTER INSERT OR UPDATE ON po_order
+	FOR EACH ROW EXECUTE FUNCTION po_order_trigger();
+CREATE TRIGGER "~po_mgmt_truncate" BEFORE TRUNCATE ON po_order
+	FOR EACH STATEMENT EXECUTE FUNCTION po_truncate_trigger();
+
+CREATE TRIGGER "~po_mgmt_statement" BEFORE INSERT OR UPDATE OR DELETE ON po_line_item
+	FOR EACH STATEMENT EXECUTE FUNCTION po_statement_trigger();
+CREATE TRIGGER "~po_mgmt_before" BEFORE INSERT OR UPDATE OR DELETE ON po_line_item
+	FOR EACH ROW EXECUTE FUNCTION po_line_item_trigger();
+CREATE TRIGGER "!po_mgmt_after" AFTER INSERT OR UPDATE OR DELETE ON po_line_item
+	FOR EACH ROW EXECUTE FUNCTION po_line_item_trigger();
+CREATE TRIGGER "~po_mgmt_truncate" BEFORE TRUNCATE ON po_line_item
+	FOR EACH STATEMENT EXECUTE FUNCTION po_truncate_trigger();
+
+CREATE TRIGGER "~po_mgmt_before" BEFORE INSERT OR UPDATE ON po_contact
+	FOR EACH ROW EXECUTE FUNCTION po_contact_trigger();
+CREATE TRIGGER "!po_mgmt_after" AFTER INSERT ON po_contact
+	FOR EACH ROW EXECUTE FUNCTION po_contact_trigger();
+
+CREATE TRIGGER "~po_mgmt_before" BEFORE INSERT OR UPDATE ON po_account_member
+	FOR EACH ROW EXECUTE FUNCTION po_stamp_trigger();
+CREATE TRIGGER "~po_mgmt_before" BEFORE INSERT OR UPDATE ON po_notification
+	FOR EACH ROW EXECUTE FUNCTION po_stamp_trigger();
+
+CREATE TRIGGER "~po_mgmt_before" BEFORE INSERT OR UPDATE OR DELETE ON po_invoice
+	FOR EACH ROW EXECUTE FUNCTION po_invoice_trigger();
+CREATE TRIGGER "!po_mgmt_after" AFTER INSERT OR UPDATE OR DELETE ON po_invoice
+	FOR EACH ROW EXECUTE FUNCTION po_invoice_trigger();
+CREATE TRIGGER "~po_mgmt_truncate" BEFORE TRUNCATE ON po_invoice
+	FOR EACH STATEMENT EXECUTE FUNCTION po_truncate_trigger();
+
+CREATE TRIGGER "~po_mgmt_before" BEFORE INSERT OR UPDATE OR DELETE ON po_ledger
+	FOR EACH ROW EXECUTE FUNCTION po_append_only_trigger('recorded_at');
+CREATE TRIGGER "~po_mgmt_truncate" BEFORE TRUNCATE ON po_ledger
+	FOR EACH STATEMENT EXECUTE FUNCTION po_truncate_trigger();
+CREATE TRIGGER "~po_mgmt_before" BEFORE INSERT OR UPDATE OR DELETE ON po_change_log
+	FOR EACH ROW EXECUTE FUNCTION po_append_only_trigger('changed_at');
+CREATE TRIGGER "~po_mgmt_truncate" BEFORE TRUNCATE ON po_change_log
+	FOR EACH STATEMENT EXECUTE FUNCTION po_truncate_trigger();
+
+--
+-- Status
+--
+CREATE FUNCTION po_status("order" po_order) RETURNS text
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT CASE WHEN ("order").status = 'suspended' THEN 'Suspended' ELSE 'Active' END
+		WHERE po_today(("order").account_id)::po_month <= ("order").expiration_month
+	UNION ALL
+	SELECT CASE WHEN ("order").status = 'suspended' THEN 'Suspended-expired' ELSE 'Expired' END
+		WHERE po_today(("order").account_id)::po_month > ("order").expiration_month;
+END;
+
+CREATE FUNCTION po_suspend(account_id text, po_number text) RETURNS text
+	AS 'MODULE_PATHNAME', 'po_suspend'
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+
+CREATE FUNCTION po_activate(account_id text, po_number text) RETURNS text
+	AS 'MODULE_PATHNAME', 'po_activate'
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+
+CREATE FUNCTION po_extend(account_id text, po_number text, expiration_month po_month,
+		line_items boolean DEFAULT false) RETURNS text
+	AS 'MODULE_PATHNAME', 'po_extend'
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+
+REVOKE EXECUTE ON FUNCTION po_suspend(text, text), po_activate(text, text),
+	po_extend(text, text, po_month, boolean) FROM PUBLIC;
+
+--
+-- Integrity
+--
+CREATE FUNCTION po_check_integrity(
+	OUT account_id text,
+	OUT po_number text,
+	OUT line_number text,
+	OUT line_item_id bigint,
+	OUT violation text,
+	OUT expected text,
+	OUT found text
+) RETURNS SETOF record
+	LANGUAGE sql STABLE PARALLEL SAFE COST 1000000 ROWS 10
+BEGIN ATOMIC
+	WITH booked AS (
+		SELECT i.account_id, i.line_item_id, sum(i.amount) AS amount
+		FROM po_invoice i WHERE i.line_item_id IS NOT NULL
+		GROUP BY i.account_id, i.line_item_id
+	), chain AS (
+		SELECT l.account_id, l.line_item_id, l.entry_id, l.po_number, l.line_number,
+			l.bill_from, l.invoice_id, l.amount, l.balance_after, l.recorded_at,
+			sum(l.amount) OVER by_item AS running,
+			lag(l.recorded_at) OVER by_account AS recorded_before
+		FROM po_ledger l
+		WINDOW by_item AS (PARTITION BY l.account_id, l.line_item_id ORDER BY l.entry_id),
+			by_account AS (PARTITION BY l.account_id ORDER BY l.entry_id)
+	), totals AS (
+		SELECT c.account_id, c.line_item_id, sum(c.amount) AS amount
+		FROM chain c GROUP BY c.account_id, c.line_item_id
+	), by_invoice AS (
+		SELECT c.account_id, c.bill_from, c.invoice_id, c.line_item_id, sum(c.amount) AS amount
+		FROM chain c WHERE c.invoice_id IS NOT NULL
+		GROUP BY c.account_id, c.bill_from, c.invoice_id, c.line_item_id
+	), item AS (
+		SELECT i.*, coalesce(b.amount, 0) AS booked, coalesce(t.amount, 0) AS entered
+		FROM po_line_item i
+		LEFT JOIN booked b ON b.account_id = i.account_id AND b.line_item_id = i.line_item_id
+		LEFT JOIN totals t ON t.account_id = i.account_id AND t.line_item_id = i.line_item_id
+		WHERE i.balance_tracked
+	)
+	SELECT i.account_id, i.po_number, i.line_number, i.line_item_id,
+		'the balance is not what the invoices leave',
+		(i.total_value - i.consumed_before - i.booked)::text, i.balance::text
+	FROM item i
+	WHERE i.balance IS DISTINCT FROM i.total_value - i.consumed_before - i.booked
+	UNION ALL
+	SELECT i.account_id, i.po_number, i.line_number, i.line_item_id,
+		'the ledger does not add up to the balance', i.balance::text, i.entered::text
+	FROM item i
+	WHERE i.balance IS DISTINCT FROM i.entered
+	UNION ALL
+	SELECT c.account_id, c.po_number, c.line_number, c.line_item_id,
+		'ledger entry ' || c.entry_id || ' does not follow from the one before',
+		c.running::text, c.balance_after::text
+	FROM chain c
+	WHERE c.balance_after <> c.running
+	UNION ALL
+	SELECT c.account_id, c.po_number, c.line_number, c.line_item_id,
+		'ledger entry ' || c.entry_id || ' was recorded before the entry that precedes it',
+		c.recorded_before::text, c.recorded_at::text
+	FROM chain c
+	WHERE c.recorded_at < c.recorded_before
+	UNION ALL
+	SELECT coalesce(v.account_id, e.account_id), v.po_number, v.line_number,
+		coalesce(v.line_item_id, e.line_item_id),
+		'the ledger of invoice ' || coalesce(v.invoice_id, e.invoice_id) || ' of '
+			|| coalesce(v.bill_from, e.bill_from) || ' does not add up to what is booked',
+		(-coalesce(v.amount, 0))::text, coalesce(e.amount, 0)::text
+	FROM (SELECT * FROM po_invoice WHERE po_invoice.line_item_id IS NOT NULL) v
+	FULL JOIN by_invoice e ON e.account_id = v.account_id AND e.bill_from = v.bill_from
+		AND e.invoice_id = v.invoice_id AND e.line_item_id = v.line_item_id
+	WHERE coalesce(e.amount, 0) <> -coalesce(v.amount, 0)
+	UNION ALL
+	SELECT v.account_id, v.po_number, v.line_number, v.line_item_id,
+		'invoice ' || v.invoice_id || ' of ' || v.bill_from || ' has another number than its line item',
+		i.po_number || ' ' || i.line_number, v.po_number || ' ' || v.line_number
+	FROM po_invoice v
+	JOIN po_line_item i ON i.account_id = v.account_id AND i.line_item_id = v.line_item_id
+	WHERE (i.po_number, i.line_number) IS DISTINCT FROM (v.po_number, v.line_number);
+END;
+
+--
+-- Dump: every table whole, and the sequences
+--
+SELECT pg_catalog.pg_extension_config_dump('po_seller', '');
+SELECT pg_catalog.pg_extension_config_dump('po_seller_alias', '');
+SELECT pg_catalog.pg_extension_config_dump('po_taxonomy', '');
+SELECT pg_catalog.pg_extension_config_dump('po_seller_line_type', '');
+SELECT pg_catalog.pg_extension_config_dump('po_account', '');
+SELECT pg_catalog.pg_extension_config_dump('po_order', '');
+SELECT pg_catalog.pg_extension_config_dump('po_line_item', '');
+SELECT pg_catalog.pg_extension_config_dump('po_line_item_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('po_contact', '');
+SELECT pg_catalog.pg_extension_config_dump('po_account_member', '');
+SELECT pg_catalog.pg_extension_config_dump('po_invoice', '');
+SELECT pg_catalog.pg_extension_config_dump('po_ledger', '');
+SELECT pg_catalog.pg_extension_config_dump('po_ledger_entry_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('po_change_log', '');
+SELECT pg_catalog.pg_extension_config_dump('po_change_log_change_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('po_notification', '');
+SELECT pg_catalog.pg_extension_config_dump('po_notification_notification_id_seq', '');
+
+--
+-- Reference data is nobody's secret; all else is granted by the owner
+--
+GRANT SELECT ON po_seller, po_seller_alias, po_taxonomy, po_seller_line_type TO PUBLIC;
