@@ -1,0 +1,404 @@
+/*
+ * find.c
+ *		The matcher: finds the candidates of an invoice, best first.
+ *
+ * Order headers first: the index leaves out other sellers and what expired.
+ * Then the line items type level by type level, from the invoice's own type
+ * up to "all", newest order first, because that is how candidates rank.  With
+ * a limit the search ends where nothing better can come.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/builtins.h"
+
+#include "clock.h"
+#include "find.h"
+
+/*
+ * A credit memo of a known invoice goes where that invoice is, whatever the
+ * rules would say today.
+ */
+PoFollow
+po_find_original(Oid schema, const PoInvoice *invoice, PoInvoice *original)
+{
+	if (!invoice->is_credit_memo || invoice->original_invoice_id == NULL)
+		return PO_FOLLOWS_NONE;
+	if (!po_read_invoice(schema, invoice->account_id, invoice->bill_from,
+						 invoice->original_invoice_id, original))
+		return PO_FOLLOWS_NONE;
+	return original->line_item_id != 0 ? PO_FOLLOWS_BOOKED : PO_FOLLOWS_UNASSOCIATED;
+}
+
+static void
+init_bill(PoFinder *finder)
+{
+	DateADT		today = 0;
+
+	if (!finder->invoice->is_issued)
+		today = po_clock_date(po_clock_now(), finder->account.time_zone);
+	po_bill_init(&finder->bill, finder->invoice, &finder->account, today);
+}
+
+static void
+read_taxonomy(PoFinder *finder)
+{
+	const PoLineType *type = finder->invoice->line_type;
+	PoTristate	out_of_cycle_only[PO_LINE_TYPE_MAX_LEVELS + 1];
+
+	for (int depth = 0; depth <= finder->bill.depth; depth++)
+	{
+		int			len;
+		const char *path = po_line_type_ancestor(VARDATA_ANY(type),
+												 VARSIZE_ANY_EXHDR(type),
+												 depth, &len);
+
+		out_of_cycle_only[depth] =
+			po_read_out_of_cycle_only(finder->reader, path, len);
+	}
+	po_bill_set_taxonomy(&finder->bill, out_of_cycle_only);
+}
+
+static void
+add_candidate(PoFinder *finder, const PoOrder *order, PoLineItem *item)
+{
+	if (finder->ncandidates == finder->space)
+	{
+		Size		size;
+
+		finder->space = Max(8, finder->space * 2);
+		size = finder->space * sizeof(PoCandidate);
+		finder->candidates = finder->candidates == NULL ?
+			palloc(size) : repalloc_huge(finder->candidates, size);
+	}
+	if (finder->balance != NULL && item->balance_tracked)
+		item->balance = finder->balance(item, finder->balance_arg);
+	po_match_rank(&finder->bill, order, item,
+				  &finder->candidates[finder->ncandidates++]);
+}
+
+static int
+compare_candidates(const void *a, const void *b)
+{
+	return po_rank_compare(&((const PoCandidate *) a)->rank,
+						   &((const PoCandidate *) b)->rank, NULL);
+}
+
+static void
+sort_candidates(PoFinder *finder)
+{
+	if (finder->ncandidates > 1)
+		qsort(finder->candidates, finder->ncandidates, sizeof(PoCandidate),
+			  compare_candidates);
+}
+
+/* ---- candidates ---- */
+
+static int
+newest_first(const void *a, const void *b)
+{
+	TimestampTz left = ((const PoOrder *) a)->updated_at;
+	TimestampTz right = ((const PoOrder *) b)->updated_at;
+
+	return (left < right) - (left > right);
+}
+
+/* the orders that may pay, newest first; the array is packed in place */
+static PoOrder *
+usable_orders(PoFinder *finder, int *norders)
+{
+	PoBill	   *bill = &finder->bill;
+	text	   *account_id = finder->invoice->account_id;
+	PoOrder    *orders;
+	int			nread;
+
+	orders = po_read_orders(finder->reader, account_id, bill->bill_from,
+							bill->order_month, &nread);
+	if (nread == 0)
+	{
+		/* orders have the seller's own name; no seller has another's alias */
+		text	   *seller = po_read_alias(finder->reader, bill->bill_from);
+
+		if (seller != NULL)
+		{
+			bill->bill_from = seller;
+			orders = po_read_orders(finder->reader, account_id, seller,
+									bill->order_month, &nread);
+		}
+	}
+	*norders = 0;
+	for (int i = 0; i < nread; i++)
+	{
+		if (po_match_order(bill, &orders[i]) == PO_FILTER_NONE &&
+			po_match_requested_order(bill, &orders[i]))
+			orders[(*norders)++] = orders[i];
+	}
+	if (*norders > 1)
+		qsort(orders, *norders, sizeof(PoOrder), newest_first);
+	return orders;
+}
+
+/*
+ * Adds the candidates whose type is the invoice's type's ancestor at this
+ * depth.  Once as many as are wanted cannot be beaten, older orders are left.
+ */
+static void
+collect_level(PoFinder *finder, const PoOrder *orders, int norders, int depth)
+{
+	const PoLineType *type = finder->invoice->line_type;
+	int			len;
+	const char *path = po_line_type_ancestor(VARDATA_ANY(type),
+											 VARSIZE_ANY_EXHDR(type),
+											 depth, &len);
+	int			wanted = finder->max_rank - finder->ncandidates;
+	int			unbeatable = 0;
+	TimestampTz enough_since = 0;
+	PoLineItem	item;
+	int			place;
+
+	po_line_items_begin(finder->reader, finder->invoice->account_id,
+						orders, norders,
+						cstring_to_text_with_len(path, len),
+						finder->bill.line_month);
+	while (po_line_items_next(finder->reader, &item, &place))
+	{
+		const PoOrder *order = &orders[place];
+		PoLineItem *kept;
+
+		if (finder->max_rank > 0 && unbeatable >= wanted &&
+			order->updated_at < enough_since)
+			break;
+		if (po_match_line_item(&finder->bill, order, &item) != PO_FILTER_NONE)
+			continue;
+		kept = palloc(sizeof(PoLineItem));
+		*kept = item;
+		add_candidate(finder, order, kept);
+		if (po_match_unbeatable(&finder->bill,
+								&finder->candidates[finder->ncandidates - 1]) &&
+			++unbeatable == wanted)
+			enough_since = order->updated_at;
+	}
+}
+
+/* by the rules alone, credit memos too */
+void
+po_find_by_rules(PoFinder *finder)
+{
+	int			norders;
+	PoOrder    *orders;
+
+	init_bill(finder);
+	orders = usable_orders(finder, &norders);
+	if (norders == 0)
+		return;
+	read_taxonomy(finder);
+	for (int depth = finder->bill.depth; depth >= 0; depth--)
+	{
+		if (po_match_level(&finder->bill, depth))
+			collect_level(finder, orders, norders, depth);
+		if (finder->max_rank > 0 && finder->ncandidates >= finder->max_rank)
+			break;
+	}
+	sort_candidates(finder);
+	if (finder->max_rank > 0)
+		finder->ncandidates = Min(finder->ncandidates, finder->max_rank);
+}
+
+/* the line item of the original alone, while it exists */
+static void
+find_followed(PoFinder *finder, const PoInvoice *original)
+{
+	PoOrder    *order = palloc(sizeof(PoOrder));
+	PoLineItem *item = palloc(sizeof(PoLineItem));
+
+	if (po_read_line_item(finder->schema, original->account_id,
+						  original->line_item_id, item) &&
+		po_read_order(finder->schema, original->account_id,
+					  item->po_number, order))
+		add_candidate(finder, order, item);
+}
+
+void
+po_find(PoFinder *finder)
+{
+	PoInvoice	original;
+
+	switch (po_find_original(finder->schema, finder->invoice, &original))
+	{
+		case PO_FOLLOWS_BOOKED:
+			init_bill(finder);
+			find_followed(finder, &original);
+			break;
+		case PO_FOLLOWS_UNASSOCIATED:
+			break;
+		case PO_FOLLOWS_NONE:
+			po_find_by_rules(finder);
+			break;
+	}
+}
+
+/* ---- explanations ---- */
+
+static int
+by_po_number(const void *a, const void *b)
+{
+	const text *left = ((const PoOrder *) a)->po_number;
+	const text *right = ((const PoOrder *) b)->po_number;
+	size_t		left_len = VARSIZE_ANY_EXHDR(left);
+	size_t		right_len = VARSIZE_ANY_EXHDR(right);
+	int			result = memcmp(VARDATA_ANY(left), VARDATA_ANY(right),
+								Min(left_len, right_len));
+
+	return result != 0 ? result : (left_len > right_len) - (left_len < right_len);
+}
+
+typedef struct ExplainedList
+{
+	PoExplained *entries;
+	int			n;
+	int			space;
+} ExplainedList;
+
+static void
+list_entry(ExplainedList *list, const PoOrder *order, const PoLineItem *item)
+{
+	if (list->n == list->space)
+	{
+		list->space *= 2;
+		list->entries = repalloc_huge(list->entries,
+									  list->space * sizeof(PoExplained));
+	}
+	list->entries[list->n++] = (PoExplained) {.order = order,.item = item};
+}
+
+/* the line items of all orders, an entry without item where there is none */
+static void
+list_line_items(PoFinder *finder, ExplainedList *list)
+{
+	int			norders;
+	int			next_order = 0; /* the first one without an entry */
+	PoOrder    *orders;
+	PoLineItem	item;
+	int			place;
+
+	list->n = 0;
+	list->space = 64;
+	list->entries = palloc(list->space * sizeof(PoExplained));
+	orders = po_read_orders(finder->reader, finder->invoice->account_id, NULL, 0,
+							&norders);
+	if (norders > 1)
+		qsort(orders, norders, sizeof(PoOrder), by_po_number);
+	po_line_items_begin(finder->reader, finder->invoice->account_id, orders,
+						norders, NULL, 0);
+	while (po_line_items_next(finder->reader, &item, &place))
+	{
+		for (; next_order < place; next_order++)
+			list_entry(list, &orders[next_order], NULL);
+		next_order = place + 1;
+		list_entry(list, &orders[place],
+				   memcpy(palloc(sizeof(PoLineItem)), &item, sizeof(PoLineItem)));
+	}
+	for (; next_order < norders; next_order++)
+		list_entry(list, &orders[next_order], NULL);
+}
+
+/* decides on one entry: adds a candidate, or says what rejected it */
+static void
+decide(PoFinder *finder, PoExplained *entry)
+{
+	PoFilter	filter = po_match_order(&finder->bill, entry->order);
+
+	if (filter == PO_FILTER_NONE)
+		filter = entry->item == NULL ? PO_FILTER_PERIOD :
+			po_match_line_item(&finder->bill, entry->order, entry->item);
+	if (filter == PO_FILTER_NONE)
+	{
+		add_candidate(finder, entry->order, unconstify(PoLineItem *, entry->item));
+		return;
+	}
+	entry->stage = po_filter_name(filter);
+	entry->reason = po_reason_rejected(&finder->bill, filter, entry->order,
+									   entry->item);
+}
+
+/* the candidates in their order, each with what placed it below the first */
+static int
+explain_candidates(PoFinder *finder, PoExplained *result)
+{
+	const PoCandidate *selected = &finder->candidates[0];
+	int			n = finder->ncandidates;
+
+	if (finder->max_rank > 0)
+		n = Min(n, finder->max_rank);
+	for (int i = 0; i < n; i++)
+	{
+		const PoCandidate *candidate = &finder->candidates[i];
+		PoCriterion criterion;
+
+		result[i] = (PoExplained) {
+			.order = candidate->order,.item = candidate->item,.rank = i + 1
+		};
+		if (i == 0)
+		{
+			result[i].reason = po_reason_selected(&finder->bill, candidate,
+												  finder->ncandidates);
+			continue;
+		}
+		po_rank_compare(&selected->rank, &candidate->rank, &criterion);
+		result[i].stage = po_criterion_name(criterion);
+		result[i].reason = po_reason_outranked(&finder->bill, candidate,
+											   selected, criterion);
+	}
+	return n;
+}
+
+/* a credit memo: the line item of its original, and no other, whatever fits */
+static void
+decide_followed(PoFinder *finder, PoExplained *entry, const PoInvoice *original)
+{
+	if (entry->item != NULL && entry->item->line_item_id == original->line_item_id)
+		add_candidate(finder, entry->order, unconstify(PoLineItem *, entry->item));
+	else
+		entry->reason = po_reason_followed(original);
+}
+
+PoExplained *
+po_explain(PoFinder *finder, int *nexplained)
+{
+	PoInvoice	original;
+	PoFollow	follow;
+	ExplainedList list;
+	PoExplained *result;
+	int			n;
+
+	init_bill(finder);
+	follow = po_find_original(finder->schema, finder->invoice, &original);
+	if (follow == PO_FOLLOWS_NONE)
+	{
+		text	   *seller = po_read_alias(finder->reader, finder->bill.bill_from);
+
+		if (seller != NULL)
+			finder->bill.bill_from = seller;
+		read_taxonomy(finder);
+	}
+	list_line_items(finder, &list);
+	for (int i = 0; i < list.n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (follow == PO_FOLLOWS_NONE)
+			decide(finder, &list.entries[i]);
+		else
+			decide_followed(finder, &list.entries[i], &original);
+	}
+	sort_candidates(finder);
+
+	/* the candidates in their order first, then what was rejected */
+	result = palloc_extended(Max(list.n, 1) * sizeof(PoExplained),
+							 MCXT_ALLOC_HUGE);
+	n = explain_candidates(finder, result);
+	for (int i = 0; i < list.n; i++)
+		if (list.entries[i].reason != NULL)
+			result[n++] = list.entries[i];
+	*nexplained = n;
+	return result;
+}

@@ -1,0 +1,60 @@
+/*
+ * find.h
+ *		The matcher: the candidates of an invoice in their order, and the
+ *		explanation of every line item.
+ *
+ * Reads through the store, decides by match.h; writes nothing.
+ */
+#ifndef PO_FIND_H
+#define PO_FIND_H
+
+#include "match.h"
+#include "store.h"
+
+/* a line item's balance as the caller knows it to be, when it is not the stored one */
+typedef Numeric (*PoBalance) (const PoLineItem *item, void *arg);
+
+typedef struct PoFinder
+{
+	PoReader   *reader;
+	Oid			schema;
+	const PoInvoice *invoice;	/* normalized */
+	int			max_rank;		/* 0: all */
+	PoBalance	balance;		/* or NULL */
+	void	   *balance_arg;
+
+	/* found */
+	PoAccount	account;
+	PoBill		bill;
+	PoCandidate *candidates;	/* best first */
+	int			ncandidates;
+	int			space;
+} PoFinder;
+
+/* where a credit memo goes */
+typedef enum PoFollow
+{
+	PO_FOLLOWS_NONE,			/* is no credit memo, or its original is not known */
+	PO_FOLLOWS_BOOKED,
+	PO_FOLLOWS_UNASSOCIATED
+} PoFollow;
+
+typedef struct PoExplained
+{
+	const PoOrder *order;
+	const PoLineItem *item;		/* NULL for an order without any */
+	int			rank;			/* 0: rejected */
+	const char *stage;			/* NULL: selected */
+	char	   *reason;
+} PoExplained;
+
+extern PoFollow po_find_original(Oid schema, const PoInvoice *invoice,
+								 PoInvoice *original);
+
+/* with the account known already; fills the candidates */
+extern void po_find(PoFinder *finder);
+extern void po_find_by_rules(PoFinder *finder);
+
+extern PoExplained *po_explain(PoFinder *finder, int *nexplained);
+
+#endif							/* PO_FIND_H */

@@ -1,0 +1,19 @@
+/*
+ * limits.h
+ *		The limits of an account, and the order that a row belongs to.
+ *
+ * Counted after the rows are in, under the account's lock.  As the owner.
+ */
+#ifndef PO_LIMITS_H
+#define PO_LIMITS_H
+
+#include "row.h"
+
+extern void po_limit_active_orders(Oid schema, text *account_id);
+extern void po_limit_line_items(Oid schema, text *account_id, text *po_number);
+extern void po_limit_contacts(Oid schema, text *account_id, text *po_number);
+
+extern bool po_order_is_active(const PoOrder *order, const PoAccount *account);
+extern void po_report_no_order(text *account_id, text *po_number) pg_attribute_noreturn();
+
+#endif							/* PO_LIMITS_H */

@@ -1,0 +1,34 @@
+/*
+ * module.c
+ *		The module: magic, settings, what is registered when it is loaded.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "utils/guc.h"
+
+#include "books.h"
+#include "clock.h"
+#include "store.h"
+
+PG_MODULE_MAGIC;
+
+void		_PG_init(void);
+
+void
+_PG_init(void)
+{
+	DefineCustomStringVariable("po_mgmt.now",
+							   "Time that po_mgmt takes for now, for tests; empty: the clock.",
+							   NULL,
+							   &po_clock_setting,
+							   "",
+							   PGC_SUSET,
+							   GUC_NOT_IN_SAMPLE,
+							   NULL,
+							   po_clock_assign,
+							   NULL);
+	MarkGUCPrefixReserved("po_mgmt");
+	po_plan_init();
+	po_books_init();
+}

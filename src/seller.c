@@ -1,0 +1,106 @@
+/*
+ * seller.c
+ *		Sellers.  See seller.h.
+ */
+#include "postgres.h"
+
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+
+#include "seller.h"
+#include "store.h"
+
+text *
+po_seller_name(Oid schema, text *name)
+{
+	PoReader   *reader;
+	text	   *seller;
+
+	if (name == NULL)
+		return NULL;
+	po_see_newest();
+	reader = po_reader_open(schema, true);
+	seller = po_read_alias(reader, name);
+	po_reader_close(reader);
+	PopActiveSnapshot();
+	return seller != NULL ? seller : name;
+}
+
+void
+po_check_seller(Oid schema, text *bill_from)
+{
+	Datum		arg = PointerGetDatum(bill_from);
+	PoTristate	enabled = po_ask(schema, PO_READ_SELLER_ENABLED, &arg);
+
+	if (enabled == PO_UNKNOWN)
+		ereport(ERROR,
+				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+				 errmsg("seller \"%s\" is not known", text_to_cstring(bill_from)),
+				 errdetail("bill_from must be a row of po_seller, or an alias of one."),
+				 errhint("See po_seller and po_seller_alias, or add the seller.")));
+	if (enabled == PO_NO)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("seller \"%s\" is switched off", text_to_cstring(bill_from)),
+				 errhint("Set po_seller.enabled for it, or name another seller.")));
+}
+
+void
+po_check_type(Oid schema, PoLineType *line_type)
+{
+	Datum		arg = PointerGetDatum(line_type);
+	PoTristate	enabled = po_ask(schema, PO_READ_TYPE_ENABLED, &arg);
+
+	if (enabled == PO_UNKNOWN)
+		ereport(ERROR,
+				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+				 errmsg("line type \"%s\" is not known", text_to_cstring(line_type)),
+				 errdetail("The type of a line item must be a row of po_taxonomy."),
+				 errhint("See po_taxonomy, or add the type.")));
+	if (enabled == PO_NO)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("line type \"%s\" is switched off", text_to_cstring(line_type)),
+				 errhint("Set po_taxonomy.enabled for it, or use another type.")));
+}
+
+/* the type and its ancestors other than the root, as an array */
+static Datum
+billed_as(PoLineType *line_type, Oid type_oid)
+{
+	const char *path = VARDATA_ANY(line_type);
+	int			len = VARSIZE_ANY_EXHDR(line_type);
+	Datum		paths[PO_LINE_TYPE_MAX_LEVELS];
+	int			n = po_line_type_specificity(path, len);
+	int16		typlen;
+	bool		typbyval;
+	char		typalign;
+
+	for (int depth = 1; depth <= n; depth++)
+		paths[depth - 1] = PointerGetDatum(
+			cstring_to_text_with_len(path, po_line_type_prefix_len(path, len, depth)));
+	get_typlenbyvalalign(type_oid, &typlen, &typbyval, &typalign);
+	return PointerGetDatum(construct_array(paths, n, type_oid, typlen, typbyval,
+										   typalign));
+}
+
+void
+po_check_seller_bills(Oid schema, text *bill_from, PoLineType *line_type,
+					  Oid type_oid)
+{
+	Datum		args[2];
+
+	if (po_line_type_is_root(VARDATA_ANY(line_type), VARSIZE_ANY_EXHDR(line_type)))
+		return;
+	args[0] = PointerGetDatum(bill_from);
+	args[1] = billed_as(line_type, type_oid);
+	if (po_ask(schema, PO_READ_SELLER_BILLS, args) != PO_YES)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("seller \"%s\" does not bill line type \"%s\"",
+						text_to_cstring(bill_from), text_to_cstring(line_type)),
+				 errdetail("po_seller_line_type lists what a seller bills."),
+				 errhint("Use a type that the seller bills, or add the type to po_seller_line_type.")));
+}

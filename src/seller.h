@@ -1,0 +1,19 @@
+/*
+ * seller.h
+ *		Sellers: their names, and which types of charge they bill.  As the owner.
+ */
+#ifndef PO_SELLER_H
+#define PO_SELLER_H
+
+#include "row.h"
+
+/* the seller's own name for a name or an alias; the name itself if unknown */
+extern text *po_seller_name(Oid schema, text *name);
+
+/* errors, for orders and line items */
+extern void po_check_seller(Oid schema, text *bill_from);
+extern void po_check_type(Oid schema, PoLineType *line_type);
+extern void po_check_seller_bills(Oid schema, text *bill_from,
+								  PoLineType *line_type, Oid type_oid);
+
+#endif							/* PO_SELLER_H */

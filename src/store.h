@@ -1,0 +1,156 @@
+/*
+ * store.h
+ *		The store: the only place that reads and writes the tables.
+ *
+ * store_plan.c has the SQL and keeps its plans, store_read.c reads what a
+ * match needs, store_write.c locks accounts and writes the books.
+ *
+ * All of it works on the tables of one schema, the extension's; callers take
+ * it from the function or the trigger that they are (it cannot be moved).
+ */
+#ifndef PO_STORE_H
+#define PO_STORE_H
+
+#include "executor/spi.h"
+#include "utils/rel.h"
+
+#include "row.h"
+#include "schema.h"
+
+/* ---- store_plan.c ---- */
+
+/* the statements; their SQL and arguments are in store_plan.c */
+typedef enum PoStatement
+{
+	PO_READ_ACCOUNT,
+	PO_READ_ORDERS,
+	PO_READ_ALL_ORDERS,
+	PO_READ_LEVEL,
+	PO_READ_ALL_LINE_ITEMS,
+	PO_READ_LINE_ITEM,
+	PO_READ_ORDER,
+	PO_READ_INVOICE,
+	PO_READ_ALIAS,
+	PO_READ_TAXONOMY,
+	PO_READ_SELLER_ENABLED,
+	PO_READ_TYPE_ENABLED,
+	PO_READ_SELLER_BILLS,
+	PO_COUNT_ACTIVE_ORDERS,
+	PO_COUNT_LINE_ITEMS,
+	PO_COUNT_CONTACTS,
+	PO_READ_OUTSIDE_PERIOD,
+	PO_READ_LEDGER_SUM,
+	PO_READ_ASSOCIATED_SUM,
+	PO_READ_ORDER_INVOICE,
+	PO_READ_LINE_ITEM_INVOICE,
+	PO_READ_ACCOUNT_ENTRY,
+	/* as the user who asks, like statements of his own */
+	PO_SET_STATUS,
+	PO_EXTEND_ORDER,
+	PO_EXTEND_LINE_ITEMS,
+	/* the store's own writes, which the triggers let pass */
+	PO_FIRST_WRITE,
+	PO_ADD_ACCOUNT = PO_FIRST_WRITE,
+	PO_LOCK_ACCOUNT,
+	PO_TOUCH_ORDER,
+	PO_MOVE_BALANCES,
+	PO_WRITE_LEDGER,
+	PO_NSTATEMENTS
+} PoStatement;
+
+#define PO_MAX_ARGS 13
+
+/*
+ * Needs SPI_connect().  nulls may be NULL.  Returns the number of rows, which
+ * are in SPI_tuptable.
+ */
+extern uint64 po_execute(Oid schema, PoStatement statement, const Datum *args,
+						 const char *nulls, bool read_only);
+extern Oid	po_table_oid(Oid schema, PoTable table);
+extern bool po_store_is_writing(void);
+extern void po_plan_init(void);
+
+/* ---- store_read.c ---- */
+
+typedef struct PoReader PoReader;
+
+/*
+ * Reads with the active snapshot, as the current user: with its privileges
+ * and row security; as_owner: the current user was made the tables' owner.
+ */
+extern PoReader *po_reader_open(Oid schema, bool as_owner);
+extern void po_reader_close(PoReader *reader);
+
+extern bool po_read_account(PoReader *reader, text *account_id, PoAccount *account);
+extern text *po_read_alias(PoReader *reader, text *alias);
+extern PoTristate po_read_out_of_cycle_only(PoReader *reader, const char *path, int len);
+
+/* a seller's orders that do not expire before a month; all where it is NULL */
+extern PoOrder *po_read_orders(PoReader *reader, text *account_id,
+							   text *bill_from, PoMonth month, int *norders);
+
+/*
+ * Line items of these orders, order by order: those of exactly that type whose
+ * period has the month, or all where line_type is NULL.  Another begin ends
+ * the one before.
+ */
+extern void po_line_items_begin(PoReader *reader, text *account_id,
+								const PoOrder *orders, int norders,
+								PoLineType *line_type, PoMonth month);
+extern bool po_line_items_next(PoReader *reader, PoLineItem *item, int *order);
+
+extern bool po_read_line_item(Oid schema, text *account_id, int64 line_item_id,
+							  PoLineItem *item);
+extern bool po_read_order(Oid schema, text *account_id, text *po_number,
+						  PoOrder *order);
+extern bool po_read_invoice(Oid schema, text *account_id, text *bill_from,
+							text *invoice_id, PoInvoice *invoice);
+/* the row that has this one's key now, whoever sees it, or NULL */
+extern HeapTuple po_fetch_invoice(Relation rel, HeapTuple tuple);
+
+/* ---- store_write.c: as the tables' owner, on the newest rows ---- */
+
+/* a change of a line item's balance */
+typedef struct PoMove
+{
+	text	   *account_id;
+	int64		line_item_id;
+	Numeric		amount;
+	Numeric		balance;		/* after it; set by po_move_balances */
+} PoMove;
+
+/* an entry of the ledger */
+typedef struct PoEntry
+{
+	text	   *account_id;
+	int64		line_item_id;
+	text	   *po_number;
+	text	   *line_number;
+	text	   *bill_from;
+	text	   *invoice_id;		/* or NULL */
+	const char *kind;
+	Numeric		amount;
+	Numeric		balance_after;	/* NULL: not tracked */
+	TimestampTz recorded_at;
+	text	   *recorded_by;
+	text	   *note;			/* or NULL */
+} PoEntry;
+
+extern bool po_lock_account(Oid schema, text *account_id, PoAccount *account);
+extern void po_add_account(Oid schema, text *account_id);
+extern void po_touch_order(Oid schema, text *account_id, text *po_number,
+						   TimestampTz stamp);
+extern bool po_update_seed(Relation rel, HeapTuple row);
+extern void po_see_newest(void);
+extern bool po_newest_order(Oid schema, text *account_id, text *po_number,
+							PoOrder *order);
+extern int64 po_count(Oid schema, PoStatement statement, const Datum *args);
+extern bool po_exists(Oid schema, PoStatement statement, const Datum *args);
+extern PoTristate po_ask(Oid schema, PoStatement statement, const Datum *args);
+extern Numeric po_sum(Oid schema, PoStatement statement, const Datum *args);
+extern char *po_list(Oid schema, PoStatement statement, const Datum *args);
+extern int64 po_next_id(Oid schema, const char *sequence);
+extern void po_move_balances(Oid schema, PoMove *moves, int nmoves);
+extern void po_write_ledger(Oid schema, const PoEntry *entries, int nentries);
+
+#endif							/* PO_STORE_H */

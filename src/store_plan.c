@@ -1,0 +1,311 @@
+/*
+ * store_plan.c
+ *		The SQL of the store, and its plans.
+ *
+ * Every statement that the extension runs stands here.  They are analysed
+ * under the caller's search_path, so all names are qualified, operators too:
+ * @ stands for the extension's schema, EQ for the equality of core's types.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+
+#include "store.h"
+
+#define EQ		" OPERATOR(pg_catalog.=) "
+#define PLUS	" OPERATOR(pg_catalog.+) "
+
+#define LINE_ITEMS_OF_ORDERS \
+	"SELECT i.line_item_id, i.po_number, i.line_number, i.line_type, i.start_month," \
+	" i.end_month, i.balance_tracked, i.balance, i.agreement_id, o.place" \
+	" FROM pg_catalog.unnest($2) WITH ORDINALITY AS o(po_number, place)" \
+	" JOIN @.po_line_item i ON i.account_id" EQ "$1 AND i.po_number" EQ "o.po_number"
+
+typedef struct PoStatementText
+{
+	/*
+	 * One letter an argument: t text, i bigint, m po_month, l po_line_type,
+	 * n numeric, z timestamptz; capital letters are arrays of these.
+	 */
+	const char *args;
+	const char *sql;
+} PoStatementText;
+
+static const PoStatementText statements[PO_NSTATEMENTS] = {
+	[PO_READ_ACCOUNT] = {"t",
+		"SELECT " PO_ACCOUNT_COLUMNS " FROM @.po_account WHERE account_id" EQ "$1"},
+	[PO_READ_ORDERS] = {"ttm",
+		"SELECT " PO_ORDER_COLUMNS " FROM @.po_order WHERE account_id" EQ "$1"
+		" AND bill_from" EQ "$2 AND expiration_month OPERATOR(@.>=) $3"},
+	[PO_READ_ALL_ORDERS] = {"t",
+		"SELECT " PO_ORDER_COLUMNS " FROM @.po_order WHERE account_id" EQ "$1"},
+	[PO_READ_LEVEL] = {"tTlm",
+		LINE_ITEMS_OF_ORDERS " WHERE i.line_type OPERATOR(@.=) $3"
+		" AND i.start_month OPERATOR(@.<=) $4 AND i.end_month OPERATOR(@.>=) $4"
+		" ORDER BY o.place"},
+	[PO_READ_ALL_LINE_ITEMS] = {"tT",
+		LINE_ITEMS_OF_ORDERS " ORDER BY o.place, i.line_item_id"},
+	[PO_READ_LINE_ITEM] = {"ti",
+		"SELECT " PO_LINE_ITEM_COLUMNS " FROM @.po_line_item"
+		" WHERE account_id" EQ "$1 AND line_item_id" EQ "$2"},
+	[PO_READ_INVOICE] = {"ttt",
+		"SELECT " PO_INVOICE_COLUMNS " FROM @.po_invoice"
+		" WHERE account_id" EQ "$1 AND bill_from" EQ "$2 AND invoice_id" EQ "$3"},
+	[PO_READ_ALIAS] = {"t",
+		"SELECT bill_from, enabled FROM @.po_seller_alias WHERE alias" EQ "$1"},
+	[PO_READ_TAXONOMY] = {"l",
+		"SELECT out_of_cycle_only FROM @.po_taxonomy WHERE line_type OPERATOR(@.=) $1"},
+	[PO_READ_SELLER_ENABLED] = {"t",
+		"SELECT enabled FROM @.po_seller WHERE bill_from" EQ "$1"},
+	[PO_READ_TYPE_ENABLED] = {"l",
+		"SELECT enabled FROM @.po_taxonomy WHERE line_type OPERATOR(@.=) $1"},
+	[PO_READ_SELLER_BILLS] = {"tL",
+		"SELECT NOT EXISTS (SELECT FROM @.po_seller_line_type WHERE bill_from" EQ "$1)"
+		" OR EXISTS (SELECT FROM @.po_seller_line_type WHERE bill_from" EQ "$1"
+		" AND enabled AND line_type OPERATOR(@.=) ANY ($2))"},
+	[PO_COUNT_ACTIVE_ORDERS] = {"tm",
+		"SELECT pg_catalog.count(*) FROM @.po_order WHERE account_id" EQ "$1"
+		" AND status" EQ "'active' AND expiration_month OPERATOR(@.>=) $2"},
+	[PO_COUNT_LINE_ITEMS] = {"tt",
+		"SELECT pg_catalog.count(*) FROM @.po_line_item"
+		" WHERE account_id" EQ "$1 AND po_number" EQ "$2"},
+	[PO_COUNT_CONTACTS] = {"tt",
+		"SELECT pg_catalog.count(*) FROM @.po_contact"
+		" WHERE account_id" EQ "$1 AND po_number" EQ "$2"},
+	[PO_READ_ORDER] = {"tt",
+		"SELECT " PO_ORDER_COLUMNS " FROM @.po_order"
+		" WHERE account_id" EQ "$1 AND po_number" EQ "$2"},
+	[PO_READ_ORDER_INVOICE] = {"tt",
+		"SELECT invoice_id FROM @.po_invoice"
+		" WHERE account_id" EQ "$1 AND po_number" EQ "$2 LIMIT 1"},
+	[PO_READ_LINE_ITEM_INVOICE] = {"tti",
+		"SELECT invoice_id FROM @.po_invoice WHERE account_id" EQ "$1"
+		" AND po_number" EQ "$2 AND line_item_id" EQ "$3 LIMIT 1"},
+	[PO_READ_ACCOUNT_ENTRY] = {"t",
+		"SELECT 1 FROM @.po_ledger WHERE account_id" EQ "$1 LIMIT 1"},
+	[PO_READ_OUTSIDE_PERIOD] = {"ttmm",
+		"SELECT line_number FROM @.po_line_item WHERE account_id" EQ "$1"
+		" AND po_number" EQ "$2 AND (start_month OPERATOR(@.<) $3"
+		" OR end_month OPERATOR(@.>) $4) ORDER BY line_item_id"},
+	[PO_READ_LEDGER_SUM] = {"ti",
+		"SELECT COALESCE(pg_catalog.sum(amount), 0) FROM @.po_ledger"
+		" WHERE account_id" EQ "$1 AND line_item_id" EQ "$2"},
+	[PO_READ_ASSOCIATED_SUM] = {"tti",
+		"SELECT COALESCE(pg_catalog.sum(amount), 0) FROM @.po_invoice"
+		" WHERE account_id" EQ "$1 AND po_number" EQ "$2 AND line_item_id" EQ "$3"},
+	[PO_SET_STATUS] = {"ttt",
+		"UPDATE @.po_order o SET status = $3 WHERE account_id" EQ "$1"
+		" AND po_number" EQ "$2 RETURNING @.po_status(o)"},
+	[PO_EXTEND_ORDER] = {"ttm",
+		"UPDATE @.po_order o SET expiration_month = $3 WHERE account_id" EQ "$1"
+		" AND po_number" EQ "$2 RETURNING @.po_status(o)"},
+	[PO_EXTEND_LINE_ITEMS] = {"ttmm",
+		"UPDATE @.po_line_item SET end_month = $4 WHERE account_id" EQ "$1"
+		" AND po_number" EQ "$2 AND end_month OPERATOR(@.=) $3"},
+	[PO_ADD_ACCOUNT] = {"t",
+		"INSERT INTO @.po_account (account_id) VALUES ($1) ON CONFLICT DO NOTHING"},
+	[PO_LOCK_ACCOUNT] = {"tz",
+		"UPDATE @.po_account SET booked_at = GREATEST($2,"
+		" booked_at" PLUS "'1 microsecond'::pg_catalog.interval)"
+		" WHERE account_id" EQ "$1 RETURNING " PO_ACCOUNT_COLUMNS},
+	[PO_TOUCH_ORDER] = {"ttz",
+		"UPDATE @.po_order SET updated_at = $3"
+		" WHERE account_id" EQ "$1 AND po_number" EQ "$2"},
+	[PO_MOVE_BALANCES] = {"TIN",
+		"UPDATE @.po_line_item i SET balance = i.balance" PLUS "m.amount"
+		" FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3))"
+		" WITH ORDINALITY AS m(account_id, line_item_id, amount, place)"
+		" WHERE i.account_id" EQ "m.account_id AND i.line_item_id" EQ "m.line_item_id"
+		" RETURNING m.place, i.balance"},
+	[PO_WRITE_LEDGER] = {"ITITTTTTNNZTT",
+		"INSERT INTO @.po_ledger (entry_id, account_id, line_item_id, po_number,"
+		" line_number, bill_from, invoice_id, entry_kind, amount, balance_after,"
+		" recorded_at, recorded_by, note) SELECT e.* FROM ROWS FROM ("
+		"pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3),"
+		" pg_catalog.unnest($4), pg_catalog.unnest($5), pg_catalog.unnest($6),"
+		" pg_catalog.unnest($7), pg_catalog.unnest($8), pg_catalog.unnest($9),"
+		" pg_catalog.unnest($10), pg_catalog.unnest($11), pg_catalog.unnest($12),"
+		" pg_catalog.unnest($13)) AS e"},
+};
+
+static const char *const table_names[PO_NTABLES] = {
+	[PO_SELLER] = "po_seller",
+	[PO_SELLER_ALIAS] = "po_seller_alias",
+	[PO_TAXONOMY] = "po_taxonomy",
+	[PO_SELLER_LINE_TYPE] = "po_seller_line_type",
+	[PO_ACCOUNT] = "po_account",
+	[PO_ORDER] = "po_order",
+	[PO_LINE_ITEM] = "po_line_item",
+	[PO_CONTACT] = "po_contact",
+	[PO_INVOICE] = "po_invoice",
+	[PO_LEDGER] = "po_ledger"
+};
+
+/* the plans are for the tables of one schema; another one starts anew */
+static SPIPlanPtr plans[PO_NSTATEMENTS];
+static Oid	plans_schema = InvalidOid;
+static bool plans_stale = false;
+
+/* the depth of triggers at which the store is writing, or -1 */
+static int	writing_depth = -1;
+
+/* a schema was renamed or dropped: the texts of the plans may name it */
+static void
+schema_changed(Datum arg, int cacheid, uint32 hashvalue)
+{
+	plans_stale = true;
+}
+
+void
+po_plan_init(void)
+{
+	CacheRegisterSyscacheCallback(NAMESPACEOID, schema_changed, (Datum) 0);
+}
+
+Oid
+po_table_oid(Oid schema, PoTable table)
+{
+	Oid			oid = get_relname_relid(table_names[table], schema);
+
+	if (!OidIsValid(oid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table \"%s\" of extension po_mgmt does not exist",
+						table_names[table]),
+				 errhint("It was dropped or renamed; the extension needs it under its own name.")));
+	return oid;
+}
+
+static Oid
+own_type(Oid schema, const char *name)
+{
+	return GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
+						   CStringGetDatum(name), ObjectIdGetDatum(schema));
+}
+
+static Oid
+argument_type(Oid schema, char letter)
+{
+	switch (letter)
+	{
+		case 't':
+			return TEXTOID;
+		case 'T':
+			return TEXTARRAYOID;
+		case 'i':
+			return INT8OID;
+		case 'I':
+			return INT8ARRAYOID;
+		case 'n':
+			return NUMERICOID;
+		case 'N':
+			return NUMERICARRAYOID;
+		case 'z':
+			return TIMESTAMPTZOID;
+		case 'Z':
+			return TIMESTAMPTZARRAYOID;
+		case 'm':
+			return own_type(schema, "po_month");
+		case 'l':
+			return own_type(schema, "po_line_type");
+		case 'L':
+			return get_array_type(own_type(schema, "po_line_type"));
+	}
+	elog(ERROR, "unknown kind of argument: %c", letter);
+	return InvalidOid;			/* keep compiler quiet */
+}
+
+/* not freed, because one of them may be running; this happens hardly ever */
+static void
+forget_plans(Oid schema)
+{
+	memset(plans, 0, sizeof(plans));
+	plans_schema = schema;
+	plans_stale = false;
+}
+
+static SPIPlanPtr
+prepare(Oid schema, PoStatement statement)
+{
+	const PoStatementText *text = &statements[statement];
+	const char *prefix = quote_identifier(get_namespace_name(schema));
+	int			nargs = strlen(text->args);
+	Oid			types[PO_MAX_ARGS];
+	StringInfoData sql;
+	SPIPlanPtr	plan;
+
+	initStringInfo(&sql);
+	for (const char *c = text->sql; *c != '\0'; c++)
+	{
+		if (*c == '@')
+			appendStringInfoString(&sql, prefix);
+		else
+			appendStringInfoChar(&sql, *c);
+	}
+	for (int i = 0; i < nargs; i++)
+		types[i] = argument_type(schema, text->args[i]);
+	plan = SPI_prepare(sql.data, nargs, types);
+	if (plan == NULL)
+		elog(ERROR, "could not prepare \"%s\": %s", sql.data,
+			 SPI_result_code_string(SPI_result));
+	SPI_keepplan(plan);
+	return plan;
+}
+
+static bool
+is_write(PoStatement statement)
+{
+	return statement >= PO_FIRST_WRITE;
+}
+
+static int
+trigger_depth(void)
+{
+	return DatumGetInt32(DirectFunctionCall1(pg_trigger_depth, (Datum) 0));
+}
+
+/*
+ * Is the trigger that asks fired by the store's own statement?  One level
+ * deeper than the store, that is; not by what a user's trigger does below it.
+ */
+bool
+po_store_is_writing(void)
+{
+	return writing_depth >= 0 && trigger_depth() == writing_depth + 1;
+}
+
+uint64
+po_execute(Oid schema, PoStatement statement, const Datum *args,
+		   const char *nulls, bool read_only)
+{
+	int			outer_depth = writing_depth;
+	int			result;
+
+	if (plans_stale || plans_schema != schema)
+		forget_plans(schema);
+	if (plans[statement] == NULL)
+		plans[statement] = prepare(schema, statement);
+
+	PG_TRY();
+	{
+		writing_depth = is_write(statement) ? trigger_depth() : -1;
+		result = SPI_execute_plan(plans[statement], unconstify(Datum *, args),
+								  nulls, read_only, 0);
+	}
+	PG_FINALLY();
+	{
+		writing_depth = outer_depth;
+	}
+	PG_END_TRY();
+	if (result < 0)
+		elog(ERROR, "statement %d of the store failed: %s", statement,
+			 SPI_result_code_string(result));
+	return SPI_processed;
+}

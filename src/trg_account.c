@@ -1,0 +1,193 @@
+/*
+ * trg_account.c
+ *		Triggers of po_account: what an account may be.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "pgtime.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/numeric.h"
+
+#include "books.h"
+#include "clock.h"
+#include "trigger.h"
+
+static void
+check_time_zone(const PoTrigger *trigger)
+{
+	text	   *name = po_new_text(trigger, Anum_account_time_zone);
+	pg_tz	   *zone = name ? pg_tzset(text_to_cstring(name)) : NULL;
+
+	if (zone == NULL || !pg_tz_acceptable(zone))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("time zone \"%s\" is not known",
+						name ? text_to_cstring(name) : ""),
+				 errhint("Give a name from pg_timezone_names, such as Europe/Luxembourg.")));
+}
+
+/* shares of the total value, from 0 (reached zero) to 1 */
+static void
+check_thresholds(const PoTrigger *trigger)
+{
+	bool		isnull;
+	Datum		value = po_new(trigger, Anum_account_alert_thresholds, &isnull);
+	Numeric		zero = int64_to_numeric(0);
+	Numeric		one = int64_to_numeric(1);
+	Datum	   *elements;
+	bool	   *nulls;
+	int			n;
+
+	if (isnull)
+		return;
+	deconstruct_array(DatumGetArrayTypeP(value), NUMERICOID, -1, false,
+					  TYPALIGN_INT, &elements, &nulls, &n);
+	for (int i = 0; i < n; i++)
+	{
+		if (nulls[i] ||
+			DatumGetBool(DirectFunctionCall2(numeric_lt, elements[i], NumericGetDatum(zero))) ||
+			DatumGetBool(DirectFunctionCall2(numeric_gt, elements[i], NumericGetDatum(one))))
+			ereport(ERROR,
+					(errcode(ERRCODE_CHECK_VIOLATION),
+					 errmsg("alert threshold %s is not a share from 0 to 1",
+							nulls[i] ? "null" :
+							DatumGetCString(DirectFunctionCall1(numeric_out, elements[i]))),
+					 errhint("0.75 notifies when three quarters of the total value are left, 0 when nothing is left.")));
+	}
+}
+
+static void
+check_basis(const PoTrigger *trigger)
+{
+	text	   *value = po_new_text(trigger, Anum_account_period_basis);
+	char	   *basis = value ? text_to_cstring(value) : "";
+
+	if (strcmp(basis, "billing_period") != 0 && strcmp(basis, "issue_date") != 0 &&
+		strcmp(basis, "status_on_issue") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("period basis \"%s\" is not known", basis),
+				 errhint("Give billing_period, issue_date or status_on_issue.")));
+}
+
+static void
+check_limits(const PoTrigger *trigger)
+{
+	static const struct
+	{
+		int			attribute;
+		const char *name;
+	}			limits[] = {
+		{Anum_account_max_active_orders, "max_active_orders"},
+		{Anum_account_max_line_items, "max_line_items"},
+		{Anum_account_max_contacts, "max_contacts"}
+	};
+
+	for (size_t i = 0; i < lengthof(limits); i++)
+	{
+		bool		isnull;
+		int32		limit = DatumGetInt32(po_new(trigger, limits[i].attribute, &isnull));
+
+		if (!isnull && limit < 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_CHECK_VIOLATION),
+					 errmsg("%s must not be negative, such as %d", limits[i].name, limit),
+					 errhint("Give 0 or more.")));
+	}
+}
+
+static void
+check_row(PoTrigger *trigger)
+{
+	po_require(trigger, Anum_account_account_id, "Give the payer's account id.");
+	po_check_number(po_new_text(trigger, Anum_account_account_id), "account id");
+	po_require(trigger, Anum_account_currency, "Give a code of ISO 4217, such as USD.");
+	po_check_currency(po_new_text(trigger, Anum_account_currency));
+	check_basis(trigger);
+	check_time_zone(trigger);
+	check_limits(trigger);
+	check_thresholds(trigger);
+}
+
+static void
+before_insert(PoTrigger *trigger)
+{
+	TimestampTz stamp = po_clock_stamp();
+
+	if (po_is_history(trigger, Anum_account_created_at))
+	{
+		check_row(trigger);
+		return;
+	}
+	po_refuse_given(trigger, Anum_account_booked_at);
+	po_set_text(trigger, Anum_account_currency,
+				po_text_upper(po_new_text(trigger, Anum_account_currency)));
+	check_row(trigger);
+	po_set(trigger, Anum_account_created_at, TimestampTzGetDatum(stamp));
+	po_set(trigger, Anum_account_booked_at, TimestampTzGetDatum(stamp));
+}
+
+/* a change of the account is a change of its configuration, under its lock */
+static void
+before_update(PoTrigger *trigger)
+{
+	bool		isnull;
+	TimestampTz booked_at;
+
+	if (po_changed(trigger, Anum_account_account_id))
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("the id of an account never changes"),
+				 errhint("Add a new account.")));
+	po_refuse_changed(trigger, Anum_account_created_at);
+	po_refuse_changed(trigger, Anum_account_booked_at);
+	po_set_text(trigger, Anum_account_currency,
+				po_text_upper(po_new_text(trigger, Anum_account_currency)));
+	check_row(trigger);
+	booked_at = DatumGetTimestampTz(po_old(trigger, Anum_account_booked_at, &isnull));
+	booked_at = Max(po_clock_stamp(), booked_at + 1);
+	po_set(trigger, Anum_account_booked_at, TimestampTzGetDatum(booked_at));
+}
+
+/* the foreign keys keep an account that has orders; this one that has books */
+static void
+before_delete(PoTrigger *trigger)
+{
+	Datum		arg = PointerGetDatum(po_old_text(trigger, Anum_account_account_id));
+	PoIdentity	caller;
+	bool		has_books;
+
+	po_become_owner(trigger, &caller);
+	has_books = po_exists(trigger->schema, PO_READ_ACCOUNT_ENTRY, &arg);
+	po_become(&caller);
+	if (has_books)
+		ereport(ERROR,
+				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+				 errmsg("account \"%s\" has entries in the ledger",
+						TextDatumGetCString(arg)),
+				 errhint("An account that was booked on is kept.")));
+}
+
+/* BEFORE INSERT OR UPDATE OR DELETE */
+PG_FUNCTION_INFO_V1(po_account_trigger);
+Datum
+po_account_trigger(PG_FUNCTION_ARGS)
+{
+	PoTrigger	trigger;
+
+	po_trigger_init(&trigger, fcinfo);
+	if (po_store_is_writing() && trigger.is_update)
+		return po_trigger_result(&trigger);
+	if (trigger.is_insert)
+		before_insert(&trigger);
+	else if (trigger.is_update)
+		before_update(&trigger);
+	else
+		before_delete(&trigger);
+	po_books_forget_accounts();
+	return po_trigger_result(&trigger);
+}

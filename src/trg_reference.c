@@ -1,0 +1,203 @@
+/*
+ * trg_reference.c
+ *		Triggers of the tables without rules of their own: seeds, what is only
+ *		appended to, what only gets a time, and statements as a whole.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "executor/spi.h"
+#include "utils/acl.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "books.h"
+#include "clock.h"
+#include "trigger.h"
+
+static int
+column_number(const PoTrigger *trigger, const char *name)
+{
+	int			number = SPI_fnumber(trigger->desc, name);
+
+	if (number <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("column \"%s\" of \"%s\" does not exist", name,
+						RelationGetRelationName(trigger->rel))));
+	return number;
+}
+
+static void
+refuse(const PoTrigger *trigger, int sqlstate, const char *what, const char *hint)
+{
+	ereport(ERROR,
+			(errcode(sqlstate),
+			 errmsg("%s on \"%s\" is not allowed", what,
+					RelationGetRelationName(trigger->rel)),
+			 errhint("%s", hint)));
+}
+
+/* ---- seeds ---- */
+
+static bool
+is_seed(HeapTuple tuple, const PoTrigger *trigger)
+{
+	bool		isnull;
+	Datum		value = heap_getattr(tuple, column_number(trigger, "seeded"),
+									 trigger->desc, &isnull);
+
+	return !isnull && DatumGetBool(value);
+}
+
+/* the owner's insert of a seed that is there, as a restore does */
+static bool
+update_seed(const PoTrigger *trigger)
+{
+	if (!has_privs_of_role(GetUserId(), trigger->rel->rd_rel->relowner))
+		return false;
+	return po_update_seed(trigger->rel, trigger->new);
+}
+
+/* an alias must not be a seller's name, or it would hide that seller */
+static void
+check_seller_name(const PoTrigger *trigger)
+{
+	bool		is_alias = po_table_oid(trigger->schema, PO_SELLER_ALIAS) ==
+		RelationGetRelid(trigger->rel);
+	text	   *name = po_new_text(trigger, 1);
+	Datum		arg = PointerGetDatum(name);
+	PoIdentity	caller;
+	bool		clash;
+
+	if (!is_alias && po_table_oid(trigger->schema, PO_SELLER) !=
+		RelationGetRelid(trigger->rel))
+		return;
+	if (name == NULL)
+		return;
+	po_become_owner(trigger, &caller);
+	clash = po_exists(trigger->schema,
+					  is_alias ? PO_READ_SELLER_ENABLED : PO_READ_ALIAS, &arg);
+	po_become(&caller);
+	if (clash)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNIQUE_VIOLATION),
+				 errmsg("\"%s\" is the name of %s", text_to_cstring(name),
+						is_alias ? "a seller" : "an alias of another seller"),
+				 errhint("A name stands for one seller: choose another, or delete the other row first.")));
+}
+
+/*
+ * po_seller, po_seller_alias, po_taxonomy, po_seller_line_type.  BEFORE INSERT
+ * OR UPDATE OR DELETE.
+ */
+PG_FUNCTION_INFO_V1(po_seed_trigger);
+Datum
+po_seed_trigger(PG_FUNCTION_ARGS)
+{
+	PoTrigger	trigger;
+
+	po_trigger_init(&trigger, fcinfo);
+	if (trigger.is_delete)
+	{
+		if (is_seed(trigger.old, &trigger))
+			refuse(&trigger, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+				   "deleting a seed row", "Set enabled = false instead: a restore would bring the row back.");
+		return po_trigger_result(&trigger);
+	}
+	if (trigger.is_update)
+	{
+		if (is_seed(trigger.old, &trigger) &&
+			(po_changed(&trigger, 1) || po_changed(&trigger, column_number(&trigger, "seeded"))))
+			refuse(&trigger, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+				   "changing the key of a seed row", "Set enabled = false, and add a row of your own.");
+		if (po_changed(&trigger, 1))
+			check_seller_name(&trigger);
+		return po_trigger_result(&trigger);
+	}
+	if (update_seed(&trigger))
+		return PointerGetDatum(NULL);
+	check_seller_name(&trigger);
+	return po_trigger_result(&trigger);
+}
+
+/* ---- append-only tables ---- */
+
+/* po_ledger, po_change_log.  BEFORE INSERT OR UPDATE OR DELETE. */
+PG_FUNCTION_INFO_V1(po_append_only_trigger);
+Datum
+po_append_only_trigger(PG_FUNCTION_ARGS)
+{
+	PoTrigger	trigger;
+	const char *system_column;
+
+	po_trigger_init(&trigger, fcinfo);
+	if (po_store_is_writing())
+		return po_trigger_result(&trigger);
+	if (!trigger.is_insert)
+		refuse(&trigger, ERRCODE_INSUFFICIENT_PRIVILEGE,
+			   trigger.is_update ? "UPDATE" : "DELETE",
+			   "The table is append-only and is written by po_mgmt.");
+	system_column = ((TriggerData *) fcinfo->context)->tg_trigger->tgargs[0];
+	if (!po_is_history(&trigger, column_number(&trigger, system_column)))
+		refuse(&trigger, ERRCODE_INSUFFICIENT_PRIVILEGE, "INSERT",
+			   "The table is append-only and is written by po_mgmt.");
+	return po_trigger_result(&trigger);
+}
+
+/* ---- tables that only need their system column ---- */
+
+/* po_account_member, po_notification.  BEFORE INSERT OR UPDATE. */
+PG_FUNCTION_INFO_V1(po_stamp_trigger);
+Datum
+po_stamp_trigger(PG_FUNCTION_ARGS)
+{
+	PoTrigger	trigger;
+	int			column;
+
+	po_trigger_init(&trigger, fcinfo);
+	column = column_number(&trigger, "created_at");
+	if (trigger.is_update)
+		po_refuse_changed(&trigger, column);
+	else if (!po_is_history(&trigger, column))
+		po_set(&trigger, column, TimestampTzGetDatum(po_clock_stamp()));
+	return po_trigger_result(&trigger);
+}
+
+/* ---- statements ---- */
+
+/* BEFORE TRUNCATE of what the books rest on */
+PG_FUNCTION_INFO_V1(po_truncate_trigger);
+Datum
+po_truncate_trigger(PG_FUNCTION_ARGS)
+{
+	PoTrigger	trigger;
+
+	po_trigger_init(&trigger, fcinfo);
+	refuse(&trigger, ERRCODE_FEATURE_NOT_SUPPORTED, "TRUNCATE",
+		   "Use DELETE, which keeps balances and ledger true.");
+	return PointerGetDatum(NULL);
+}
+
+/*
+ * BEFORE a statement on accounts, orders or line items: what an outer
+ * statement has booked so far is written first, while the rows that this one
+ * is about to change are still free.
+ */
+PG_FUNCTION_INFO_V1(po_statement_trigger);
+Datum
+po_statement_trigger(PG_FUNCTION_ARGS)
+{
+	PoTrigger	trigger;
+	PoIdentity	caller;
+
+	po_trigger_init(&trigger, fcinfo);
+	if (po_store_is_writing())
+		return PointerGetDatum(NULL);
+	po_become_owner(&trigger, &caller);
+	po_books_close(trigger.schema);
+	po_become(&caller);
+	return PointerGetDatum(NULL);
+}
