@@ -631,6 +631,9 @@ CREATE TABLE po_invoice (
 	CHECK (voided_at IS NULL OR po_number IS NULL)
 ) WITH (fillfactor = 90);
 CREATE INDEX po_invoice_order ON po_invoice (account_id, po_number) WHERE po_number IS NOT NULL;
+CREATE INDEX po_invoice_unassociated ON po_invoice (account_id, issued_on) WHERE line_item_id IS NULL;
+CREATE INDEX po_invoice_original ON po_invoice (account_id, bill_from, original_invoice_id)
+	WHERE original_invoice_id IS NOT NULL;
 
 CREATE TABLE po_ledger (
 	entry_id bigint NOT NULL,
@@ -860,17 +863,27 @@ REVOKE EXECUTE ON FUNCTION po_seed_trigger(), po_append_only_trigger(), po_stamp
 	po_truncate_trigger(), po_statement_trigger(), po_account_trigger(), po_order_trigger(),
 	po_line_item_trigger(), po_contact_trigger(), po_invoice_trigger() FROM PUBLIC;
 
+CREATE TRIGGER "~po_mgmt_truncate" BEFORE TRUNCATE ON po_seller
+	FOR EACH STATEMENT EXECUTE FUNCTION po_truncate_trigger();
 CREATE TRIGGER "~po_mgmt_before" BEFORE INSERT OR UPDATE OR DELETE ON po_seller
 	FOR EACH ROW EXECUTE FUNCTION po_seed_trigger();
+CREATE TRIGGER "~po_mgmt_truncate" BEFORE TRUNCATE ON po_seller_alias
+	FOR EACH STATEMENT EXECUTE FUNCTION po_truncate_trigger();
 CREATE TRIGGER "~po_mgmt_before" BEFORE INSERT OR UPDATE OR DELETE ON po_seller_alias
 	FOR EACH ROW EXECUTE FUNCTION po_seed_trigger();
+CREATE TRIGGER "~po_mgmt_truncate" BEFORE TRUNCATE ON po_taxonomy
+	FOR EACH STATEMENT EXECUTE FUNCTION po_truncate_trigger();
 CREATE TRIGGER "~po_mgmt_before" BEFORE INSERT OR UPDATE OR DELETE ON po_taxonomy
 	FOR EACH ROW EXECUTE FUNCTION po_seed_trigger();
+CREATE TRIGGER "~po_mgmt_truncate" BEFORE TRUNCATE ON po_seller_line_type
+	FOR EACH STATEMENT EXECUTE FUNCTION po_truncate_trigger();
 CREATE TRIGGER "~po_mgmt_before" BEFORE INSERT OR UPDATE OR DELETE ON po_seller_line_type
 	FOR EACH ROW EXECUTE FUNCTION po_seed_trigger();
 
 CREATE TRIGGER "~po_mgmt_statement" BEFORE INSERT OR UPDATE OR DELETE ON po_account
 	FOR EACH STATEMENT EXECUTE FUNCTION po_statement_trigger();
+CREATE TRIGGER "~po_mgmt_truncate" BEFORE TRUNCATE ON po_account
+	FOR EACH STATEMENT EXECUTE FUNCTION po_truncate_trigger();
 CREATE TRIGGER "~po_mgmt_before" BEFORE INSERT OR UPDATE OR DELETE ON po_account
 	FOR EACH ROW EXECUTE FUNCTION po_account_trigger();
 
@@ -933,19 +946,71 @@ END;
 
 CREATE FUNCTION po_suspend(account_id text, po_number text) RETURNS text
 	AS 'MODULE_PATHNAME', 'po_suspend'
-	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+	LANGUAGE C VOLATILE PARALLEL UNSAFE;
 
 CREATE FUNCTION po_activate(account_id text, po_number text) RETURNS text
 	AS 'MODULE_PATHNAME', 'po_activate'
-	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+	LANGUAGE C VOLATILE PARALLEL UNSAFE;
 
 CREATE FUNCTION po_extend(account_id text, po_number text, expiration_month po_month,
 		line_items boolean DEFAULT false) RETURNS text
 	AS 'MODULE_PATHNAME', 'po_extend'
-	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+	LANGUAGE C VOLATILE PARALLEL UNSAFE;
 
 REVOKE EXECUTE ON FUNCTION po_suspend(text, text), po_activate(text, text),
 	po_extend(text, text, po_month, boolean) FROM PUBLIC;
+
+--
+-- Associations that change later
+--
+CREATE FUNCTION po_assign_invoice(account_id text, bill_from text, invoice_id text,
+		po_number text, line_number text DEFAULT NULL, reason text DEFAULT NULL)
+	RETURNS po_invoice
+	AS 'MODULE_PATHNAME', 'po_assign_invoice'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+CREATE FUNCTION po_release_invoice(account_id text, bill_from text, invoice_id text,
+		reason text DEFAULT NULL)
+	RETURNS po_invoice
+	AS 'MODULE_PATHNAME', 'po_release_invoice'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+CREATE FUNCTION po_void_invoice(account_id text, bill_from text, invoice_id text,
+		reason text DEFAULT NULL)
+	RETURNS po_invoice
+	AS 'MODULE_PATHNAME', 'po_void_invoice'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+CREATE FUNCTION po_rematch_invoice(account_id text, bill_from text, invoice_id text,
+		force boolean DEFAULT false)
+	RETURNS po_invoice
+	AS 'MODULE_PATHNAME', 'po_rematch_invoice'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+CREATE FUNCTION po_rematch_unassociated(account_id text DEFAULT NULL) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'po_rematch_unassociated'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+CREATE FUNCTION po_repair(account_id text) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'po_repair'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+REVOKE EXECUTE ON FUNCTION
+	po_assign_invoice(text, text, text, text, text, text),
+	po_release_invoice(text, text, text, text),
+	po_void_invoice(text, text, text, text),
+	po_rematch_invoice(text, text, text, boolean),
+	po_rematch_unassociated(text), po_repair(text) FROM PUBLIC;
+
+CREATE FUNCTION po_balance_at(account_id text, po_number text, line_number text, at timestamptz)
+	RETURNS numeric
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT l.balance_after FROM po_ledger l
+	WHERE l.account_id = po_balance_at.account_id AND l.po_number = po_balance_at.po_number
+		AND l.line_number = po_balance_at.line_number AND l.recorded_at <= po_balance_at.at
+	ORDER BY l.entry_id DESC LIMIT 1;
+END;
 
 --
 -- Integrity
@@ -1027,6 +1092,258 @@ BEGIN ATOMIC
 	JOIN po_line_item i ON i.account_id = v.account_id AND i.line_item_id = v.line_item_id
 	WHERE (i.po_number, i.line_number) IS DISTINCT FROM (v.po_number, v.line_number);
 END;
+
+--
+-- Comments, so that \d+ and \df+ in psql read like documentation
+--
+
+-- po_seller
+COMMENT ON TABLE po_seller IS 'sellers: the legal entities that issue invoices; dumped whole';
+COMMENT ON COLUMN po_seller.bill_from IS 'name of the seller, such as AWS Inc.; case-sensitive';
+COMMENT ON COLUMN po_seller.description IS 'what the seller is for, such as a country';
+COMMENT ON COLUMN po_seller.enabled IS 'false: no new order may name this seller';
+COMMENT ON COLUMN po_seller.seeded IS 'came with the extension: cannot be deleted, only switched off';
+COMMENT ON INDEX po_seller_pkey IS 'one row for each seller';
+
+-- po_seller_alias
+COMMENT ON TABLE po_seller_alias IS 'other names of sellers, accepted wherever a seller is given; dumped whole';
+COMMENT ON COLUMN po_seller_alias.alias IS 'other name, such as the legal name on the invoices; case-sensitive';
+COMMENT ON COLUMN po_seller_alias.bill_from IS 'the seller that it stands for; its name is what is stored';
+COMMENT ON COLUMN po_seller_alias.enabled IS 'false: the alias is not accepted any more';
+COMMENT ON COLUMN po_seller_alias.seeded IS 'came with the extension: cannot be deleted, only switched off';
+COMMENT ON INDEX po_seller_alias_pkey IS 'one row for each other name';
+
+-- po_taxonomy
+COMMENT ON TABLE po_taxonomy IS 'types of charge that line items may have; add your own, such as usage.compute; dumped whole';
+COMMENT ON COLUMN po_taxonomy.line_type IS 'type of charge, a path such as usage.compute';
+COMMENT ON COLUMN po_taxonomy.label IS 'name for people';
+COMMENT ON COLUMN po_taxonomy.out_of_cycle_only IS 'true: pays only for invoices outside the monthly billing cycle; null: as the type above it';
+COMMENT ON COLUMN po_taxonomy.enabled IS 'false: no new line item may have this type';
+COMMENT ON COLUMN po_taxonomy.seeded IS 'came with the extension: cannot be deleted, only switched off';
+COMMENT ON INDEX po_taxonomy_pkey IS 'one row for each type of charge';
+
+-- po_seller_line_type
+COMMENT ON TABLE po_seller_line_type IS 'types of charge that a seller bills; a seller without a row here bills every type; dumped whole';
+COMMENT ON COLUMN po_seller_line_type.bill_from IS 'the seller';
+COMMENT ON COLUMN po_seller_line_type.line_type IS 'a type that it bills, with all types below it; the type all needs no row';
+COMMENT ON COLUMN po_seller_line_type.enabled IS 'false: the seller does not bill it any more';
+COMMENT ON COLUMN po_seller_line_type.seeded IS 'came with the extension: cannot be deleted, only switched off';
+COMMENT ON INDEX po_seller_line_type_pkey IS 'one row for each seller and type';
+
+-- po_account
+COMMENT ON TABLE po_account IS 'accounts (payers) and their settings; a row is made with the first order of an account';
+COMMENT ON COLUMN po_account.account_id IS 'the payer: a regular account or an organization''s management account; never changes';
+COMMENT ON COLUMN po_account.currency IS 'currency of orders and invoices that name none: three letters of ISO 4217';
+COMMENT ON COLUMN po_account.period_basis IS 'which month an invoice is matched by: billing_period, issue_date or status_on_issue';
+COMMENT ON COLUMN po_account.time_zone IS 'time zone of "today" and "this month", a name of pg_timezone_names';
+COMMENT ON COLUMN po_account.max_active_orders IS 'limit of active orders of the account';
+COMMENT ON COLUMN po_account.max_line_items IS 'limit of line items of one order';
+COMMENT ON COLUMN po_account.max_contacts IS 'limit of contacts of one order';
+COMMENT ON COLUMN po_account.alert_thresholds IS 'shares of the total value, 0 to 1: a balance that falls below one is to be notified';
+COMMENT ON COLUMN po_account.bill_to IS 'billing address, for your own use';
+COMMENT ON COLUMN po_account.payment_terms IS 'payment terms, for your own use';
+COMMENT ON COLUMN po_account.marketplace_integration IS 'whether orders may be made by marketplace purchases';
+COMMENT ON COLUMN po_account.closed_through IS 'last closed billing month: what is booked up to it cannot change; null: none is closed';
+COMMENT ON COLUMN po_account.created_at IS 'written by po_mgmt: when the row was inserted; given only for history, such as a restore';
+COMMENT ON COLUMN po_account.booked_at IS 'written by po_mgmt: when the account was last booked on or its configuration changed; the lock of the account';
+COMMENT ON INDEX po_account_pkey IS 'one row for each account';
+
+-- po_order
+COMMENT ON TABLE po_order IS 'purchase orders';
+COMMENT ON COLUMN po_order.account_id IS 'the account that the order belongs to; never changes';
+COMMENT ON COLUMN po_order.po_number IS 'number of the order in the customer''s books, 1 to 200 characters, case-sensitive; never changes';
+COMMENT ON COLUMN po_order.bill_from IS 'the seller whose invoices the order pays';
+COMMENT ON COLUMN po_order.status IS 'active or suspended; whether it has expired is derived, see po_status(po_order)';
+COMMENT ON COLUMN po_order.effective_month IS 'first month of the order';
+COMMENT ON COLUMN po_order.expiration_month IS 'last month of the order; 9999-12 means no end';
+COMMENT ON COLUMN po_order.currency IS 'currency of all amounts of the order, three letters of ISO 4217; left out: the account''s';
+COMMENT ON COLUMN po_order.description IS 'for your own use';
+COMMENT ON COLUMN po_order.ship_to IS 'address of delivery, for your own use';
+COMMENT ON COLUMN po_order.tax_registration_numbers IS 'only invoices with one of these numbers fit; null or empty: all invoices do';
+COMMENT ON COLUMN po_order.tags IS 'a JSON object with at most 50 keys';
+COMMENT ON COLUMN po_order.source IS 'who made the order: user or marketplace';
+COMMENT ON COLUMN po_order.created_at IS 'written by po_mgmt: when the row was inserted; given only for history, such as a restore';
+COMMENT ON COLUMN po_order.updated_at IS 'written by po_mgmt: when a user last changed the order or its line items; of two that fit equally, the later one pays';
+COMMENT ON INDEX po_order_pkey IS 'one row for each number of an account';
+COMMENT ON INDEX po_order_match IS 'for matching: skips other sellers and years of expired orders';
+
+-- po_line_item
+COMMENT ON TABLE po_line_item IS 'line items of purchase orders: a type of charge, a period in months, and an amount';
+COMMENT ON COLUMN po_line_item.line_item_id IS 'written by po_mgmt: id within all accounts, never used again';
+COMMENT ON COLUMN po_line_item.account_id IS 'the account of the order';
+COMMENT ON COLUMN po_line_item.po_number IS 'the order; a line item stays on it';
+COMMENT ON COLUMN po_line_item.line_number IS 'number of the line item on its order, 1 to 200 characters';
+COMMENT ON COLUMN po_line_item.line_type IS 'type of charge that it pays for, with all types below it';
+COMMENT ON COLUMN po_line_item.start_month IS 'first month that it pays for, within the order''s';
+COMMENT ON COLUMN po_line_item.end_month IS 'last month that it pays for, within the order''s';
+COMMENT ON COLUMN po_line_item.balance_tracked IS 'whether a balance is kept; never for marketplace.transaction';
+COMMENT ON COLUMN po_line_item.amount IS 'unit price in the order''s currency, without tax';
+COMMENT ON COLUMN po_line_item.quantity IS 'number of units';
+COMMENT ON COLUMN po_line_item.tax IS 'tax: in the order''s currency where tax_kind is absolute, in percent where it is percent';
+COMMENT ON COLUMN po_line_item.tax_kind IS 'absolute or percent: what tax is given in';
+COMMENT ON COLUMN po_line_item.total_value IS 'generated, in the order''s currency: amount * quantity + tax, or amount * quantity * (1 + tax * 0.01)';
+COMMENT ON COLUMN po_line_item.consumed_before IS 'spent on it before it came into this database, in the order''s currency';
+COMMENT ON COLUMN po_line_item.balance IS 'written by po_mgmt, in the order''s currency: total_value - consumed_before - invoices; null where not tracked';
+COMMENT ON COLUMN po_line_item.agreement_id IS 'only invoices of this agreement fit; null: any invoice does';
+COMMENT ON COLUMN po_line_item.description IS 'for your own use';
+COMMENT ON COLUMN po_line_item.created_at IS 'written by po_mgmt: when the row was inserted; given only for history, such as a restore';
+COMMENT ON COLUMN po_line_item.updated_at IS 'written by po_mgmt: when a user last changed the line item; not moved by invoices';
+COMMENT ON INDEX po_line_item_pkey IS 'one row for each id';
+COMMENT ON INDEX po_line_item_account_id_po_number_line_number_key IS 'one row for each number of an order';
+COMMENT ON INDEX po_line_item_match IS 'for matching: line items of one type of an order in a month';
+COMMENT ON SEQUENCE po_line_item_id_seq IS 'gives po_line_item.line_item_id';
+
+-- po_contact
+COMMENT ON TABLE po_contact IS 'who is told of an order by e-mail';
+COMMENT ON COLUMN po_contact.account_id IS 'the account of the order';
+COMMENT ON COLUMN po_contact.po_number IS 'the order; a contact stays with it';
+COMMENT ON COLUMN po_contact.email IS 'one e-mail address, at most 320 bytes';
+COMMENT ON COLUMN po_contact.name IS 'name of the person';
+COMMENT ON COLUMN po_contact.title IS 'title or role of the person';
+COMMENT ON COLUMN po_contact.phone IS 'telephone number';
+COMMENT ON COLUMN po_contact.created_at IS 'written by po_mgmt: when the row was inserted; given only for history, such as a restore';
+COMMENT ON INDEX po_contact_pkey IS 'one row for each address of an order';
+
+-- po_account_member
+COMMENT ON TABLE po_account_member IS 'which payer a linked account belongs to';
+COMMENT ON COLUMN po_account_member.member_account_id IS 'the linked account';
+COMMENT ON COLUMN po_account_member.account_id IS 'its payer';
+COMMENT ON COLUMN po_account_member.created_at IS 'written by po_mgmt: when the row was inserted; given only for history, such as a restore';
+COMMENT ON INDEX po_account_member_pkey IS 'one payer for each linked account';
+
+-- po_invoice
+COMMENT ON TABLE po_invoice IS 'invoices and credit memos, each with the line item that it is booked on, if any';
+COMMENT ON COLUMN po_invoice.account_id IS 'the payer';
+COMMENT ON COLUMN po_invoice.bill_from IS 'the seller; an alias is stored as the seller''s own name';
+COMMENT ON COLUMN po_invoice.invoice_id IS 'number of the invoice, unique for account and seller, 1 to 200 characters';
+COMMENT ON COLUMN po_invoice.kind IS 'invoice or credit_memo; left out: by the sign of the amount';
+COMMENT ON COLUMN po_invoice.line_type IS 'type of charge';
+COMMENT ON COLUMN po_invoice.billing_month IS 'month that is billed';
+COMMENT ON COLUMN po_invoice.issued_on IS 'date of the invoice; left out: today in the account''s time zone';
+COMMENT ON COLUMN po_invoice.due_on IS 'date on which payment is due';
+COMMENT ON COLUMN po_invoice.amount IS 'amount, tax included; not negative for an invoice, not positive for a credit memo';
+COMMENT ON COLUMN po_invoice.currency IS 'currency of the amount, three letters of ISO 4217; left out: the account''s';
+COMMENT ON COLUMN po_invoice.tax_registration_number IS 'tax registration number on the invoice';
+COMMENT ON COLUMN po_invoice.agreement_id IS 'agreement that the invoice is of';
+COMMENT ON COLUMN po_invoice.requested_po_number IS 'order that the invoice asks for: it, or none';
+COMMENT ON COLUMN po_invoice.requested_line_number IS 'line item of that order that the invoice asks for';
+COMMENT ON COLUMN po_invoice.out_of_cycle IS 'whether it is outside the monthly billing cycle; null: by its type of charge';
+COMMENT ON COLUMN po_invoice.original_invoice_id IS 'of a credit memo: the invoice that it corrects, of the same account and seller';
+COMMENT ON COLUMN po_invoice.member_account_id IS 'the linked account that the invoice is for';
+COMMENT ON COLUMN po_invoice.po_number IS 'order that it is booked on, written by po_mgmt; given at insert it is an assignment by hand';
+COMMENT ON COLUMN po_invoice.line_number IS 'line item that it is booked on, written by po_mgmt; may be given with po_number';
+COMMENT ON COLUMN po_invoice.line_item_id IS 'written by po_mgmt: id of that line item; null: not associated';
+COMMENT ON COLUMN po_invoice.association_kind IS 'written by po_mgmt: automatic (by the rules), manual (by hand) or credit (as its original)';
+COMMENT ON COLUMN po_invoice.associated_at IS 'written by po_mgmt: when it was associated';
+COMMENT ON COLUMN po_invoice.associated_by IS 'written by po_mgmt: role that inserted or associated it';
+COMMENT ON COLUMN po_invoice.voided_at IS 'written by po_mgmt: when the invoice was cancelled';
+COMMENT ON COLUMN po_invoice.recorded_at IS 'written by po_mgmt: when the row was inserted; given only for history, such as a restore';
+COMMENT ON INDEX po_invoice_pkey IS 'one row for each invoice of an account and seller';
+COMMENT ON INDEX po_invoice_order IS 'invoices of an order';
+
+-- po_ledger
+COMMENT ON TABLE po_ledger IS 'written by po_mgmt: what was booked on line items and what moved balances otherwise; append-only';
+COMMENT ON COLUMN po_ledger.entry_id IS 'ascends within an account';
+COMMENT ON COLUMN po_ledger.account_id IS 'the account';
+COMMENT ON COLUMN po_ledger.line_item_id IS 'id of the line item, which may be gone by now';
+COMMENT ON COLUMN po_ledger.po_number IS 'its order';
+COMMENT ON COLUMN po_ledger.line_number IS 'its number on the order';
+COMMENT ON COLUMN po_ledger.bill_from IS 'seller of the invoice; null where there is no invoice';
+COMMENT ON COLUMN po_ledger.invoice_id IS 'the invoice; null where there is none';
+COMMENT ON COLUMN po_ledger.entry_kind IS 'opening, association, release, correction, edited, tracking, repaired or closed';
+COMMENT ON COLUMN po_ledger.amount IS 'in the order''s currency, signed as the balance moves: an invoice of 100 is -100';
+COMMENT ON COLUMN po_ledger.balance_after IS 'balance after this entry, in the order''s currency; null where not tracked';
+COMMENT ON COLUMN po_ledger.recorded_at IS 'when it was booked, ascending within an account';
+COMMENT ON COLUMN po_ledger.recorded_by IS 'role that caused the entry';
+COMMENT ON COLUMN po_ledger.note IS 'what happened, in words';
+COMMENT ON INDEX po_ledger_pkey IS 'entries of a line item in their order';
+COMMENT ON SEQUENCE po_ledger_entry_id_seq IS 'gives po_ledger.entry_id';
+
+-- po_change_log
+COMMENT ON TABLE po_change_log IS 'written by po_mgmt: changes of the configuration of orders and line items; append-only';
+COMMENT ON COLUMN po_change_log.change_id IS 'id of the change';
+COMMENT ON COLUMN po_change_log.account_id IS 'the account';
+COMMENT ON COLUMN po_change_log.po_number IS 'the order';
+COMMENT ON COLUMN po_change_log.line_number IS 'the line item; null for a change of the order itself';
+COMMENT ON COLUMN po_change_log.operation IS 'insert, update or delete';
+COMMENT ON COLUMN po_change_log.old IS 'the row before; null for an insert';
+COMMENT ON COLUMN po_change_log.new IS 'the row after; null for a delete';
+COMMENT ON COLUMN po_change_log.changed_at IS 'when it was changed';
+COMMENT ON COLUMN po_change_log.changed_by IS 'role that changed it';
+COMMENT ON INDEX po_change_log_pkey IS 'one row for each change of an account';
+COMMENT ON SEQUENCE po_change_log_change_id_seq IS 'gives po_change_log.change_id';
+
+-- po_notification
+COMMENT ON TABLE po_notification IS 'outbox of e-mail notifications';
+COMMENT ON COLUMN po_notification.notification_id IS 'id of the notification';
+COMMENT ON COLUMN po_notification.account_id IS 'the account';
+COMMENT ON COLUMN po_notification.po_number IS 'the order';
+COMMENT ON COLUMN po_notification.line_number IS 'the line item; null where it is about the order';
+COMMENT ON COLUMN po_notification.kind IS 'balance or expiration';
+COMMENT ON COLUMN po_notification.threshold IS 'of a balance: the share of the total value, 0 to 1, that it fell below';
+COMMENT ON COLUMN po_notification.due_on IS 'of an expiration: the day on which it is due';
+COMMENT ON COLUMN po_notification.recipients IS 'e-mail addresses';
+COMMENT ON COLUMN po_notification.subject IS 'subject of the mail';
+COMMENT ON COLUMN po_notification.body IS 'text of the mail';
+COMMENT ON COLUMN po_notification.created_at IS 'written by po_mgmt: when the row was inserted; given only for history, such as a restore';
+COMMENT ON COLUMN po_notification.claimed_until IS 'until when a sender has it; null: nobody has';
+COMMENT ON COLUMN po_notification.sent_at IS 'when it was sent; null: not yet';
+COMMENT ON COLUMN po_notification.attempts IS 'how often sending was tried';
+COMMENT ON COLUMN po_notification.last_error IS 'why the last try failed';
+COMMENT ON INDEX po_notification_pkey IS 'one row for each notification';
+COMMENT ON INDEX po_notification_order IS 'notifications of an order';
+COMMENT ON SEQUENCE po_notification_notification_id_seq IS 'gives po_notification.notification_id';
+
+-- results of the matching functions
+COMMENT ON TYPE po_match IS 'a line item that fits an invoice, row of po_match_invoice()';
+COMMENT ON COLUMN po_match.rank IS '1 for the best';
+COMMENT ON COLUMN po_match.po_number IS 'the order';
+COMMENT ON COLUMN po_match.line_number IS 'the line item';
+COMMENT ON COLUMN po_match.line_item_id IS 'id of the line item';
+COMMENT ON COLUMN po_match.line_type IS 'type of charge of the line item';
+COMMENT ON COLUMN po_match.specificity IS 'depth of that type in the tree, 0 for all';
+COMMENT ON COLUMN po_match.covers IS 'whether the balance covers the invoice; true where it is not tracked';
+COMMENT ON COLUMN po_match.balance IS 'balance in the order''s currency; null where it is not tracked';
+COMMENT ON COLUMN po_match.po_updated_at IS 'when the order was last changed by a user';
+COMMENT ON TYPE po_explanation IS 'what the rules say of a line item for an invoice, row of po_explain_match()';
+COMMENT ON COLUMN po_explanation.po_number IS 'the order; null where the account has none';
+COMMENT ON COLUMN po_explanation.line_number IS 'the line item; null where the order has none';
+COMMENT ON COLUMN po_explanation.rank IS '1 for the selected one, as in po_match_invoice(); null where it was rejected';
+COMMENT ON COLUMN po_explanation.outcome IS 'selected, candidate or rejected';
+COMMENT ON COLUMN po_explanation.stage IS 'filter that rejected it, or criterion that placed it below the selected one';
+COMMENT ON COLUMN po_explanation.reason IS 'why, in a sentence with the values that were compared';
+
+-- functions
+COMMENT ON FUNCTION po_now() IS 'time that po_mgmt takes for now: the clock, or the setting po_mgmt.now';
+COMMENT ON FUNCTION po_today(text) IS 'today in the time zone of an account; in UTC for an unknown one';
+COMMENT ON FUNCTION po_match_support(internal) IS 'planner support of po_match_invoice()';
+COMMENT ON FUNCTION po_match_invoice(text, text, po_line_type, po_month, numeric, text, date, text, text, text, text, boolean, integer)
+	IS 'line items that an invoice may be booked on, best first';
+COMMENT ON FUNCTION po_match_invoice(po_invoice, integer)
+	IS 'line items that an invoice may be booked on, best first; one that is booked is matched as if its amount had been given back';
+COMMENT ON FUNCTION po_explain_match(text, text, po_line_type, po_month, numeric, text, date, text, text, text, text, boolean, integer)
+	IS 'every line item of the account, with the reason why an invoice would be booked on it or not';
+COMMENT ON FUNCTION po_explain_match(po_invoice, integer)
+	IS 'every line item of the account, with the reason why the invoice would be booked on it or not';
+COMMENT ON FUNCTION po_status(po_order) IS 'status of an order today: Active, Suspended, Expired or Suspended-expired';
+COMMENT ON FUNCTION po_suspend(text, text) IS 'suspends an order, so that no invoice is matched to it; returns its status';
+COMMENT ON FUNCTION po_activate(text, text) IS 'makes a suspended order active again; returns its status';
+COMMENT ON FUNCTION po_extend(text, text, po_month, boolean)
+	IS 'gives an order a later expiration month, and on demand the line items that ended with it; returns its status';
+COMMENT ON FUNCTION po_check_integrity() IS 'where balances, ledger and invoices disagree; no row when all is well';
+COMMENT ON FUNCTION po_seed_trigger() IS 'trigger of the reference tables: keeps seed rows';
+COMMENT ON FUNCTION po_append_only_trigger() IS 'trigger of po_ledger and po_change_log: rows are only added, and only by po_mgmt';
+COMMENT ON FUNCTION po_stamp_trigger() IS 'trigger of po_account_member and po_notification: fills created_at';
+COMMENT ON FUNCTION po_truncate_trigger() IS 'trigger of orders and books: refuses TRUNCATE';
+COMMENT ON FUNCTION po_statement_trigger() IS 'trigger of po_account, po_order and po_line_item: writes what was booked before the statement';
+COMMENT ON FUNCTION po_account_trigger() IS 'trigger of po_account: checks accounts';
+COMMENT ON FUNCTION po_order_trigger() IS 'trigger of po_order: checks orders and their limit';
+COMMENT ON FUNCTION po_line_item_trigger() IS 'trigger of po_line_item: checks line items and their limit, and keeps balances';
+COMMENT ON FUNCTION po_contact_trigger() IS 'trigger of po_contact: checks contacts and their limit';
+COMMENT ON FUNCTION po_invoice_trigger() IS 'trigger of po_invoice: associates invoices and moves balances';
+
+-- the one object of the types section that had none: it is made by CREATE TYPE ... AS RANGE
+COMMENT ON CAST (po_month_range AS po_month_multirange) IS 'the set of the months of the range';
 
 --
 -- Dump: every table whole, and the sequences

@@ -8,6 +8,11 @@
  * nesting it was made and at which it was written: when that level is rolled
  * back, what was made there is gone, and what was only written there waits
  * again.
+ *
+ * A row that our BEFORE trigger let go is in flight until it is found in the
+ * table, or until its own statement goes on without it.  A statement inside a
+ * trigger that fires after ours meets such rows; the depth of triggers tells
+ * them from rows that were dropped.
  */
 #include "postgres.h"
 
@@ -22,6 +27,7 @@
 #include "utils/rel.h"
 
 #include "books.h"
+#include "clock.h"
 
 /* written when so many wait, so that memory stays bounded */
 #define MAX_PENDING		10000
@@ -32,18 +38,46 @@ typedef struct Booking
 {
 	PoEntry		entry;
 	bool		tracked;
+	bool		in_flight;		/* its row may yet be dropped */
 	int			level;			/* of nesting, where it was made */
 	int			written;		/* and where it was written; 0: it waits */
 } Booking;
 
+/* a row that our BEFORE trigger let go */
+typedef struct Flight
+{
+	struct Flight *outer;		/* of the statement around */
+	HeapTuple	tuple;
+	PoRowChange change;
+	ItemPointerData place;		/* of the old version, in an update */
+	Oid			relid;
+	int			depth;			/* of triggers */
+	int			level;			/* of transactions */
+	Booking    *booking;		/* or NULL */
+} Flight;
+
+/* a line item; ids of two accounts may be equal where history was merged */
+typedef struct ItemKey
+{
+	int64		line_item_id;
+	uint64		account;		/* a hash */
+} ItemKey;
+
 /* what waits to be added to a line item's balance */
 typedef struct Pending
 {
-	int64		line_item_id;	/* key */
+	ItemKey		key;
 	text	   *account_id;
 	Numeric		amount;
 	Numeric		balance;		/* while writing: after the next entry back */
 } Pending;
+
+/* a row between BEFORE and AFTER INSERT */
+typedef struct Seen
+{
+	TimestampTz stamp;
+	uint64		key;
+} Seen;
 
 typedef struct KnownAccount
 {
@@ -53,61 +87,29 @@ typedef struct KnownAccount
 
 /* all of it in the top transaction's memory */
 static MemoryContext books_context = NULL;
-static Booking *bookings;
+static Booking **bookings;
 static int	nbookings;
 static int	bookings_space;
 static HTAB *pending;
-static int	nwaiting;
+static int	nwaiting;			/* bookings not written, those in flight too */
+static Flight *flights;			/* the innermost first */
+static bool writing = false;
+static bool writing_ledger = false;
 
 static MemoryContext accounts_context = NULL;
 static HTAB *accounts;
 
 static PoUse accounts_use;
 
-static MemoryContext duties_context = NULL;
-static HTAB *duties;
-static HTAB *openings;
+/* what is remembered besides, see po_books_generation */
+static MemoryContext memory = NULL;
+static uint64 generation = 0;
 
-/* the row that our BEFORE INSERT trigger returned last, until it is settled */
-static struct
-{
-	HeapTuple	tuple;			/* NULL: none */
-	Oid			relid;
-	int			level;
-	bool		booked;			/* then it is the last of the bookings */
-}			unsettled;
+static MemoryContext firsts_context = NULL;
+static HTAB *firsts;
 
-/* the one before it, kept for po_books_conflicting */
-static HeapTuple settled = NULL;
-
-static uint32
-hash_text_key(const void *key, Size keysize)
-{
-	const text *value = *(text *const *) key;
-
-	return hash_bytes((const unsigned char *) VARDATA_ANY(value),
-					  VARSIZE_ANY_EXHDR(value));
-}
-
-static int
-match_text_key(const void *a, const void *b, Size keysize)
-{
-	return po_text_equal(*(text *const *) a, *(text *const *) b) ? 0 : 1;
-}
-
-static HTAB *
-create_text_hash(const char *name, Size entrysize, MemoryContext context)
-{
-	HASHCTL		ctl;
-
-	ctl.keysize = sizeof(text *);
-	ctl.entrysize = entrysize;
-	ctl.hash = hash_text_key;
-	ctl.match = match_text_key;
-	ctl.hcxt = context;
-	return hash_create(name, 64, &ctl,
-					   HASH_ELEM | HASH_FUNCTION | HASH_COMPARE | HASH_CONTEXT);
-}
+static MemoryContext seen_context = NULL;
+static HTAB *seen;
 
 static text *
 copy_text(const text *value)
@@ -147,11 +149,35 @@ forget_context(MemoryContext *context)
 	*context = NULL;
 }
 
+/* for what was read before may be no longer true, or is too much */
+void
+po_books_forget_memory(void)
+{
+	generation++;
+	forget_context(&memory);
+}
+
+uint64
+po_books_generation(void)
+{
+	return generation;
+}
+
+MemoryContext
+po_books_memory(void)
+{
+	if (memory == NULL)
+		memory = AllocSetContextCreate(TopTransactionContext, "po_mgmt memory",
+									   ALLOCSET_DEFAULT_SIZES);
+	return memory;
+}
+
 void
 po_books_forget_accounts(void)
 {
 	forget_context(&accounts_context);
 	accounts = NULL;
+	po_books_forget_memory();
 }
 
 static void
@@ -161,28 +187,51 @@ forget_bookings(void)
 	bookings = NULL;
 	nbookings = bookings_space = nwaiting = 0;
 	pending = NULL;
-	unsettled.tuple = settled = NULL;
+	flights = NULL;
+}
+
+static void
+forget_if_empty(void)
+{
+	if (nbookings == 0 && flights == NULL && books_context != NULL)
+		forget_bookings();
+}
+
+static HTAB *
+create_item_hash(MemoryContext context)
+{
+	HASHCTL		ctl;
+
+	ctl.keysize = sizeof(ItemKey);
+	ctl.entrysize = sizeof(Pending);
+	ctl.hcxt = context;
+	return hash_create("po_mgmt line items", 64, &ctl,
+					   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+static Pending *
+find_item(HTAB *items, text *account_id, int64 line_item_id, bool *found)
+{
+	ItemKey		key = {line_item_id, 0};
+
+	key.account = hash_bytes_extended((const unsigned char *) VARDATA_ANY(account_id),
+									  VARSIZE_ANY_EXHDR(account_id), 0);
+	return hash_search(items, &key, found != NULL ? HASH_ENTER : HASH_FIND, found);
 }
 
 static void
 create_books(void)
 {
-	HASHCTL		ctl;
-
 	if (books_context != NULL)
 		return;
 	books_context = AllocSetContextCreate(TopTransactionContext, "po_mgmt books",
 										  ALLOCSET_DEFAULT_SIZES);
-	ctl.keysize = sizeof(int64);
-	ctl.entrysize = sizeof(Pending);
-	ctl.hcxt = books_context;
-	pending = hash_create("po_mgmt pending", 64, &ctl,
-						  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	pending = create_item_hash(books_context);
 	bookings_space = 64;
-	bookings = MemoryContextAlloc(books_context, bookings_space * sizeof(Booking));
+	bookings = MemoryContextAlloc(books_context, bookings_space * sizeof(Booking *));
 }
 
-/* ---- accounts and duties ---- */
+/* ---- accounts ---- */
 
 static void
 remember_account(const PoAccount *account)
@@ -197,7 +246,7 @@ remember_account(const PoAccount *account)
 		accounts_context = AllocSetContextCreate(TopTransactionContext,
 												 "po_mgmt accounts",
 												 ALLOCSET_DEFAULT_SIZES);
-		accounts = create_text_hash("po_mgmt accounts", sizeof(KnownAccount),
+		accounts = po_text_hash_create("po_mgmt accounts", sizeof(KnownAccount),
 									accounts_context);
 	}
 	caller = MemoryContextSwitchTo(accounts_context);
@@ -229,68 +278,74 @@ po_books_account(Oid schema, text *account_id, PoUse use)
 	return &((KnownAccount *) hash_search(accounts, &account_id, HASH_FIND, NULL))->account;
 }
 
-static void
-create_duties(void)
+/* an account that is deleted in the same statement has no time of its own */
+TimestampTz
+po_books_time(Oid schema, text *account_id, PoUse use)
 {
-	HASHCTL		ctl;
+	const PoAccount *account = po_books_account(schema, account_id, use);
 
-	if (duties != NULL)
-		return;
-	duties_context = AllocSetContextCreate(TopTransactionContext,
-										   "po_mgmt duties",
-										   ALLOCSET_DEFAULT_SIZES);
-	duties = create_text_hash("po_mgmt duties", sizeof(text *), duties_context);
-	ctl.keysize = ctl.entrysize = sizeof(int64);
-	ctl.hcxt = duties_context;
-	openings = hash_create("po_mgmt openings", 64, &ctl,
-						   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	return account != NULL ? account->booked_at : po_clock_stamp();
 }
 
-/* the length parts the names, so that no two pairs give one key */
-static text *
-duty_key(char kind, text *account_id, text *name)
-{
-	return cstring_to_text(psprintf("%c%zu %s %s", kind,
-									(size_t) VARSIZE_ANY_EXHDR(account_id),
-									text_to_cstring(account_id),
-									name ? text_to_cstring(name) : ""));
-}
+/* ---- once a statement ---- */
 
 void
-po_books_owe(char kind, text *account_id, text *name)
+po_books_rows_coming(void)
 {
-	text	   *key = duty_key(kind, account_id, name);
+	forget_context(&firsts_context);
+	firsts = NULL;
+}
+
+bool
+po_books_first(char kind, text *account_id, text *name)
+{
 	MemoryContext caller;
+	text	   *key;
+	bool		found;
 
-	create_duties();
-	if (hash_search(duties, &key, HASH_FIND, NULL) != NULL)
-		return;
-	caller = MemoryContextSwitchTo(duties_context);
-	key = copy_text(key);
-	hash_search(duties, &key, HASH_ENTER, NULL);
+	if (firsts == NULL)
+	{
+		firsts_context = AllocSetContextCreate(TopTransactionContext,
+											   "po_mgmt firsts",
+											   ALLOCSET_SMALL_SIZES);
+		firsts = po_text_hash_create("po_mgmt firsts", sizeof(text *), firsts_context);
+	}
+	caller = MemoryContextSwitchTo(firsts_context);
+	/* the length parts the names, so that no two pairs give one key */
+	key = cstring_to_text(psprintf("%c%zu %s %s", kind,
+								   (size_t) VARSIZE_ANY_EXHDR(account_id),
+								   text_to_cstring(account_id),
+								   name ? text_to_cstring(name) : ""));
+	hash_search(firsts, &key, HASH_ENTER, &found);
 	MemoryContextSwitchTo(caller);
-}
-
-bool
-po_books_take(char kind, text *account_id, text *name)
-{
-	text	   *key = duty_key(kind, account_id, name);
-
-	return duties != NULL && hash_search(duties, &key, HASH_REMOVE, NULL) != NULL;
+	return !found;
 }
 
 void
-po_books_owe_opening(int64 line_item_id)
+po_books_seen(TimestampTz stamp, uint64 key)
 {
-	create_duties();
-	hash_search(openings, &line_item_id, HASH_ENTER, NULL);
+	Seen		row = {stamp, key};
+
+	if (seen == NULL)
+	{
+		HASHCTL		ctl;
+
+		seen_context = AllocSetContextCreate(TopTransactionContext, "po_mgmt seen",
+											 ALLOCSET_SMALL_SIZES);
+		ctl.keysize = ctl.entrysize = sizeof(Seen);
+		ctl.hcxt = seen_context;
+		seen = hash_create("po_mgmt seen", 64, &ctl,
+						   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
+	hash_search(seen, &row, HASH_ENTER, NULL);
 }
 
 bool
-po_books_take_opening(int64 line_item_id)
+po_books_was_seen(TimestampTz stamp, uint64 key)
 {
-	return duties != NULL &&
-		hash_search(openings, &line_item_id, HASH_REMOVE, NULL) != NULL;
+	Seen		row = {stamp, key};
+
+	return seen != NULL && hash_search(seen, &row, HASH_REMOVE, NULL) != NULL;
 }
 
 /* ---- bookings ---- */
@@ -306,7 +361,8 @@ add_pending(const Booking *booking, bool take_back)
 	if (!booking->tracked)
 		return;
 	caller = MemoryContextSwitchTo(books_context);
-	item = hash_search(pending, &booking->entry.line_item_id, HASH_ENTER, &found);
+	item = find_item(pending, booking->entry.account_id,
+					 booking->entry.line_item_id, &found);
 	if (!found)
 	{
 		item->account_id = booking->entry.account_id;
@@ -331,19 +387,19 @@ rebuild_pending(void)
 
 	hash_seq_init(&status, pending);
 	while ((item = hash_seq_search(&status)) != NULL)
-		hash_search(pending, &item->line_item_id, HASH_REMOVE, NULL);
+		hash_search(pending, &item->key, HASH_REMOVE, NULL);
 	nwaiting = 0;
 	for (int i = 0; i < nbookings; i++)
 	{
-		if (bookings[i].written == 0)
+		if (bookings[i]->written == 0)
 		{
-			add_pending(&bookings[i], false);
+			add_pending(bookings[i], false);
 			nwaiting++;
 		}
 	}
 }
 
-static void
+static Booking *
 append_booking(const PoEntry *entry, bool tracked)
 {
 	MemoryContext caller;
@@ -354,9 +410,10 @@ append_booking(const PoEntry *entry, bool tracked)
 	if (nbookings == bookings_space)
 	{
 		bookings_space *= 2;
-		bookings = repalloc_huge(bookings, bookings_space * sizeof(Booking));
+		bookings = repalloc_huge(bookings, bookings_space * sizeof(Booking *));
 	}
-	booking = &bookings[nbookings++];
+	booking = palloc(sizeof(Booking));
+	bookings[nbookings++] = booking;
 	booking->entry = *entry;
 	booking->entry.account_id = copy_text(entry->account_id);
 	booking->entry.po_number = copy_text(entry->po_number);
@@ -368,11 +425,13 @@ append_booking(const PoEntry *entry, bool tracked)
 	booking->entry.amount = copy_numeric(entry->amount);
 	booking->entry.balance_after = NULL;
 	booking->tracked = tracked;
+	booking->in_flight = false;
 	booking->level = GetCurrentTransactionNestLevel();
 	booking->written = 0;
 	nwaiting++;
 	MemoryContextSwitchTo(caller);
 	add_pending(booking, false);
+	return booking;
 }
 
 static void
@@ -382,12 +441,16 @@ free_text(text *value)
 		pfree(value);
 }
 
-/* of a row that was not inserted; a statement may have very many of these */
+/* of a row that was dropped; a statement may have very many of these */
 static void
-drop_last_booking(void)
+drop_booking(Booking *booking)
 {
-	Booking    *booking = &bookings[--nbookings];
+	int			i = nbookings - 1;
 
+	/* as a rule the last one */
+	while (bookings[i] != booking)
+		i--;
+	memmove(&bookings[i], &bookings[i + 1], (--nbookings - i) * sizeof(Booking *));
 	add_pending(booking, true);
 	nwaiting--;
 	free_text(booking->entry.po_number);
@@ -397,20 +460,27 @@ drop_last_booking(void)
 	free_text(booking->entry.recorded_by);
 	free_text(booking->entry.note);
 	pfree(booking->entry.amount);
+	pfree(booking);
 	/* the account's id may be in use in pending */
 }
 
 Numeric
 po_books_balance(const PoLineItem *item, void *arg)
 {
+	const PoInvoice *invoice = arg;
+	Numeric		balance = item->balance;
 	Pending    *waiting = NULL;
 
 	if (pending != NULL)
-		waiting = hash_search(pending, &item->line_item_id, HASH_FIND, NULL);
-	return waiting == NULL ? item->balance : add(item->balance, waiting->amount);
+		waiting = find_item(pending, invoice->account_id, item->line_item_id, NULL);
+	if (waiting != NULL)
+		balance = add(balance, waiting->amount);
+	if (invoice->line_item_id == item->line_item_id)
+		balance = add(balance, invoice->amount);
+	return balance;
 }
 
-/* ---- rows: were they inserted? ---- */
+/* ---- rows: did it come to pass? ---- */
 
 /*
  * A trigger that fires after ours may set other columns, such as its own, but
@@ -419,6 +489,16 @@ po_books_balance(const PoLineItem *item, void *arg)
 static void
 check_unchanged(HeapTuple expected, HeapTuple stored, TupleDesc desc)
 {
+	uint32		header = expected->t_data->t_hoff;
+
+	/* as a rule they are the same to the byte */
+	if (expected->t_len == stored->t_len && header == stored->t_data->t_hoff &&
+		memcmp((char *) expected->t_data + header,
+			   (char *) stored->t_data + header, expected->t_len - header) == 0 &&
+		(!HeapTupleHasNulls(expected) ||
+		 memcmp(expected->t_data->t_bits, stored->t_data->t_bits,
+				BITMAPLEN(desc->natts)) == 0))
+		return;
 	for (int attribute = 1; attribute <= Anum_invoice_recorded_at; attribute++)
 	{
 		Form_pg_attribute att = TupleDescAttr(desc, attribute - 1);
@@ -456,194 +536,327 @@ same_invoice(HeapTuple a, HeapTuple b, TupleDesc desc)
 	return true;
 }
 
-/* was the last row inserted? its stamp tells it from another of the same key */
+/*
+ * Is the row that is stored under the key now the one that we let go?  An
+ * inserted one is told from another of the same key by its stamp, an updated
+ * one from its old version by its place.
+ */
 static bool
-settle(void)
+has_landed(Flight *flight, HeapTuple stored, TupleDesc desc)
 {
-	HeapTuple	expected = unsettled.tuple;
-	Relation	rel;
-	HeapTuple	stored;
-	bool		inserted = false;
+	bool		isnull;
 
-	if (expected == NULL)
-		return true;
-	if (settled != NULL)
-		heap_freetuple(settled);
-	settled = expected;
-	unsettled.tuple = NULL;
-	rel = RelationIdGetRelation(unsettled.relid);
-	stored = po_fetch_invoice(rel, expected);
-	if (stored != NULL)
+	switch (flight->change)
 	{
-		TupleDesc	desc = RelationGetDescr(rel);
-		bool		isnull;
-
-		inserted =
-			heap_getattr(stored, Anum_invoice_recorded_at, desc, &isnull) ==
-			heap_getattr(expected, Anum_invoice_recorded_at, desc, &isnull);
-		if (inserted)
-			check_unchanged(expected, stored, desc);
-		heap_freetuple(stored);
+		case PO_ROW_INSERTED:
+			return stored != NULL &&
+				heap_getattr(stored, Anum_invoice_recorded_at, desc, &isnull) ==
+				heap_getattr(flight->tuple, Anum_invoice_recorded_at, desc, &isnull);
+		case PO_ROW_UPDATED:
+			return stored != NULL &&
+				!ItemPointerEquals(&stored->t_self, &flight->place);
+		case PO_ROW_DELETED:
+			return stored == NULL;
 	}
+	return false;				/* keep compiler quiet */
+}
+
+static bool
+look_up(Flight *flight)
+{
+	Relation	rel = RelationIdGetRelation(flight->relid);
+	HeapTuple	stored;
+	bool		landed;
+
+	if (!RelationIsValid(rel))
+		return false;			/* dropped since, and its rows with it */
+	stored = po_fetch_invoice(rel, flight->tuple);
+	landed = has_landed(flight, stored, RelationGetDescr(rel));
+	if (landed && stored != NULL)
+		check_unchanged(flight->tuple, stored, RelationGetDescr(rel));
+	if (stored != NULL)
+		heap_freetuple(stored);
 	RelationClose(rel);
-	if (!inserted && unsettled.booked)
-		drop_last_booking();
-	return inserted;
+	return landed;
+}
+
+/* takes a flight out of the list; its tuple is the caller's to free */
+static void
+end_flight(Flight **link, bool landed)
+{
+	Flight	   *flight = *link;
+
+	*link = flight->outer;
+	if (flight->booking != NULL && landed)
+		flight->booking->in_flight = false;
+	else if (flight->booking != NULL)
+		drop_booking(flight->booking);
+	pfree(flight);
+}
+
+/*
+ * What became of the rows in flight?  Those of this depth of triggers and
+ * deeper ones have landed or were dropped.  One of a statement around may
+ * still be on its way.
+ */
+static void
+settle(int depth)
+{
+	Flight	  **link = &flights;
+
+	while (*link != NULL)
+	{
+		Flight	   *flight = *link;
+		HeapTuple	tuple = flight->tuple;
+		bool		landed = look_up(flight);
+
+		if (landed || flight->depth >= depth)
+		{
+			end_flight(link, landed);
+			heap_freetuple(tuple);
+		}
+		else
+			link = &flight->outer;
+	}
 }
 
 void
-po_books_insert(Relation rel, HeapTuple tuple, const PoEntry *entry, bool tracked)
+po_books_row(Relation rel, PoRowChange change, HeapTuple tuple,
+			 ItemPointer old_place, const PoEntry *entry, bool tracked)
 {
+	Booking    *booking = entry == NULL ? NULL : append_booking(entry, tracked);
 	MemoryContext caller;
+	Flight	   *flight;
 
 	create_books();
-	if (entry != NULL)
-		append_booking(entry, tracked);
 	caller = MemoryContextSwitchTo(books_context);
-	unsettled.tuple = heap_copytuple(tuple);
+	flight = palloc0(sizeof(Flight));
+	flight->tuple = heap_copytuple(tuple);
 	MemoryContextSwitchTo(caller);
-	unsettled.relid = RelationGetRelid(rel);
-	unsettled.level = GetCurrentTransactionNestLevel();
-	unsettled.booked = entry != NULL;
+	flight->change = change;
+	if (old_place != NULL)
+		flight->place = *old_place;
+	flight->relid = RelationGetRelid(rel);
+	flight->depth = po_trigger_depth();
+	flight->level = GetCurrentTransactionNestLevel();
+	flight->booking = booking;
+	if (booking != NULL)
+		booking->in_flight = true;
+	flight->outer = flights;
+	flights = flight;
 }
 
 HeapTuple
 po_books_conflicting(HeapTuple old, TupleDesc desc)
 {
-	HeapTuple	proposed = unsettled.tuple;
+	Flight	   *flight = flights;
+	HeapTuple	proposed;
 
-	if (proposed == NULL || settle() || !same_invoice(proposed, old, desc))
+	if (flight == NULL || flight->change != PO_ROW_INSERTED ||
+		flight->depth != po_trigger_depth() || look_up(flight) ||
+		!same_invoice(flight->tuple, old, desc))
 		return NULL;
+	proposed = heap_copytuple(flight->tuple);
+	heap_freetuple(flight->tuple);
+	end_flight(&flights, false);
 	return proposed;
 }
 
 void
-po_books_add(const PoEntry *entry, bool tracked)
+po_books_add(const PoEntry *entry, bool tracked, int depth)
 {
-	settle();
+	settle(depth);
 	append_booking(entry, tracked);
-}
-
-bool
-po_books_are_empty(void)
-{
-	settle();
-	return nwaiting == 0;
 }
 
 /* ---- writing ---- */
 
-static void
-move_balances(Oid schema)
+/* the moves that the bookings make together, one a line item */
+static HTAB *
+sum_up(Booking **certain, int n)
 {
-	long		nmoves = hash_get_num_entries(pending);
-	PoMove	   *moves;
-	HASH_SEQ_STATUS status;
-	Pending    *item;
-	int			n = 0;
+	HTAB	   *sums = create_item_hash(CurrentMemoryContext);
 
-	if (nmoves == 0)
-		return;
-	moves = palloc(nmoves * sizeof(PoMove));
-	hash_seq_init(&status, pending);
-	while ((item = hash_seq_search(&status)) != NULL)
-	{
-		moves[n].account_id = item->account_id;
-		moves[n].line_item_id = item->line_item_id;
-		moves[n].amount = item->amount;
-		n++;
-	}
-	po_move_balances(schema, moves, n);
 	for (int i = 0; i < n; i++)
 	{
-		item = hash_search(pending, &moves[i].line_item_id, HASH_FIND, NULL);
-		item->balance = moves[i].balance;
+		Pending    *sum;
+		bool		found;
+
+		if (!certain[i]->tracked)
+			continue;
+		sum = find_item(sums, certain[i]->entry.account_id,
+						certain[i]->entry.line_item_id, &found);
+		sum->account_id = certain[i]->entry.account_id;
+		sum->amount = found ? add(sum->amount, certain[i]->entry.amount) :
+			certain[i]->entry.amount;
 	}
+	return sums;
 }
 
-/* the balance after each entry, from the new balance backwards */
-static int
-complete_entries(PoEntry *entries)
+/* the moves as an array, each with the balance before it */
+static PoMove *
+list_moves(Oid schema, HTAB *sums, int *nmoves)
 {
-	int			n = nwaiting;
+	PoMove	   *moves = palloc((hash_get_num_entries(sums) + 1) * sizeof(PoMove));
+	HASH_SEQ_STATUS status;
+	Pending    *sum;
+	int			n = 0;
 
-	for (int i = nbookings - 1; i >= 0; i--)
+	hash_seq_init(&status, sums);
+	while ((sum = hash_seq_search(&status)) != NULL)
 	{
-		Pending    *item;
-
-		if (bookings[i].written != 0)
-			continue;
-		entries[--n] = bookings[i].entry;
-		if (!bookings[i].tracked)
-			continue;
-		item = hash_search(pending, &bookings[i].entry.line_item_id, HASH_FIND, NULL);
-		entries[n].balance_after = item->balance;
-		if (item->balance != NULL)
-			item->balance = subtract(item->balance, bookings[i].entry.amount);
+		moves[n].account_id = sum->account_id;
+		moves[n].line_item_id = sum->key.line_item_id;
+		moves[n].amount = sum->amount;
+		n++;
 	}
-	return nwaiting;
+	if (n > 0)
+		po_read_balances(schema, moves, n);
+	*nmoves = n;
+	return moves;
 }
 
-/* forgets what is written for good, or marks it as written at this level */
-static void
-mark_written(void)
+/*
+ * The entries in their order, each with the balance after it.  What an
+ * account was locked for in the meantime has written entries of its own; time
+ * does not go back behind those.
+ */
+static PoEntry *
+complete_entries(Booking **certain, int n, HTAB *sums, PoMove *moves, int nmoves)
 {
-	int			level = GetCurrentTransactionNestLevel();
+	PoEntry    *entries = palloc(n * sizeof(PoEntry));
+
+	for (int i = 0; i < nmoves; i++)
+		find_item(sums, moves[i].account_id, moves[i].line_item_id, NULL)->balance =
+			moves[i].balance;
+	for (int i = 0; i < n; i++)
+	{
+		KnownAccount *known = NULL;
+		Pending    *sum;
+
+		entries[i] = certain[i]->entry;
+		if (accounts != NULL)
+			known = hash_search(accounts, &entries[i].account_id, HASH_FIND, NULL);
+		if (known != NULL)
+			entries[i].recorded_at = Max(entries[i].recorded_at, known->account.booked_at);
+		if (!certain[i]->tracked)
+			continue;
+		sum = find_item(sums, entries[i].account_id, entries[i].line_item_id, NULL);
+		if (sum->balance != NULL)
+			sum->balance = add(sum->balance, entries[i].amount);
+		entries[i].balance_after = sum->balance;
+	}
+	return entries;
+}
+
+/* forgets what is written for good */
+static void
+forget_written(void)
+{
 	int			kept = 0;
 
 	for (int i = 0; i < nbookings; i++)
-	{
-		if (bookings[i].written == 0)
-			bookings[i].written = level;
-		if (bookings[i].written > bookings[i].level)
+		if (bookings[i]->written == 0 || bookings[i]->written > bookings[i]->level)
 			bookings[kept++] = bookings[i];
-	}
 	nbookings = kept;
-	if (nbookings == 0)
-		forget_bookings();
-	else
-		rebuild_pending();
+	forget_if_empty();
+}
+
+/*
+ * Ledger first, then balances: a user's trigger on po_line_item that books or
+ * edits finds the ledger complete.  By then the bookings count as written.
+ */
+static void
+write_bookings(Oid schema, Booking **certain, int n)
+{
+	int			level = GetCurrentTransactionNestLevel();
+	HTAB	   *sums = sum_up(certain, n);
+	int			nmoves;
+	PoMove	   *moves = list_moves(schema, sums, &nmoves);
+
+	writing_ledger = true;
+	po_write_ledger(schema, complete_entries(certain, n, sums, moves, nmoves), n);
+	writing_ledger = false;
+	for (int i = 0; i < n; i++)
+		certain[i]->written = level;
+	rebuild_pending();
+	po_books_forget_memory();
+	if (nmoves > 0)
+		po_move_balances(schema, moves, nmoves);
+}
+
+/* all that waits and is certain; also what is booked while that is written */
+static void
+write_certain(Oid schema)
+{
+	int			n;
+
+	do
+	{
+		MemoryContext work = AllocSetContextCreate(CurrentMemoryContext,
+												   "po_mgmt writing",
+												   ALLOCSET_DEFAULT_SIZES);
+		MemoryContext caller = MemoryContextSwitchTo(work);
+		Booking   **certain = palloc((nwaiting + 1) * sizeof(Booking *));
+
+		n = 0;
+		for (int i = 0; i < nbookings; i++)
+			if (bookings[i]->written == 0 && !bookings[i]->in_flight)
+				certain[n++] = bookings[i];
+		if (n > 0)
+			write_bookings(schema, certain, n);
+		MemoryContextSwitchTo(caller);
+		MemoryContextDelete(work);
+	} while (n > 0);
 }
 
 static void
-write_books(Oid schema)
+write_books(Oid schema, int depth)
 {
-	MemoryContext work;
-	MemoryContext caller;
-	PoEntry    *entries;
-
-	settle();
-	if (nwaiting == 0)
-	{
-		if (nbookings == 0)
-			forget_bookings();
+	settle(depth);
+	/* what a user's trigger books meanwhile, the outer call writes */
+	if (writing || nwaiting == 0)
 		return;
+	PG_TRY();
+	{
+		writing = true;
+		write_certain(schema);
 	}
-	work = AllocSetContextCreate(CurrentMemoryContext, "po_mgmt writing",
-								 ALLOCSET_DEFAULT_SIZES);
-	caller = MemoryContextSwitchTo(work);
-	move_balances(schema);
-	entries = palloc(nwaiting * sizeof(PoEntry));
-	po_write_ledger(schema, entries, complete_entries(entries));
-	MemoryContextSwitchTo(caller);
-	MemoryContextDelete(work);
-	mark_written();
+	PG_FINALLY();
+	{
+		writing = writing_ledger = false;
+	}
+	PG_END_TRY();
+	forget_written();
+}
+
+/* does this statement wait for its end to book on the line item? */
+bool
+po_books_wait_for(text *account_id, int64 line_item_id)
+{
+	return writing_ledger ||
+		(pending != NULL && find_item(pending, account_id, line_item_id, NULL) != NULL);
+}
+
+void
+po_books_flush_if_many(Oid schema, int depth)
+{
+	settle(depth);
+	forget_if_empty();
+	if (nwaiting >= MAX_PENDING)
+		write_books(schema, depth);
 }
 
 void
 po_books_next_row(Oid schema)
 {
-	settle();
-	if (nwaiting >= MAX_PENDING)
-		write_books(schema);
-	else if (nbookings == 0 && books_context != NULL)
-		forget_bookings();
+	po_books_flush_if_many(schema, PO_IN_TRIGGER);
 }
 
 void
-po_books_close(Oid schema)
+po_books_close(Oid schema, int depth)
 {
-	write_books(schema);
+	write_books(schema, depth);
 	po_books_forget_accounts();
 }
 
@@ -654,21 +867,23 @@ forget_subtransaction(int level)
 {
 	int			kept = 0;
 
-	if (unsettled.tuple != NULL && unsettled.level >= level)
-		unsettled.tuple = NULL;	/* its memory waits for the next flush */
+	while (flights != NULL && flights->level >= level)
+		flights = flights->outer;	/* the memory goes with the books */
 	for (int i = 0; i < nbookings; i++)
 	{
-		if (bookings[i].level >= level)
+		Booking    *booking = bookings[i];
+
+		if (booking->level >= level)
 			continue;
-		if (bookings[i].written >= level)
-			bookings[i].written = 0;
-		bookings[kept++] = bookings[i];
+		if (booking->written >= level)
+			booking->written = 0;
+		bookings[kept++] = booking;
 	}
 	nbookings = kept;
 	if (books_context != NULL)
 		rebuild_pending();
 	po_books_forget_accounts();
-	/* duties stay: one that is owed by a row that is gone does no harm */
+	po_books_rows_coming();
 }
 
 static void
@@ -676,16 +891,19 @@ merge_subtransaction(int level)
 {
 	int			kept = 0;
 
-	if (unsettled.tuple != NULL && unsettled.level == level)
-		unsettled.level--;
+	for (Flight *flight = flights; flight != NULL; flight = flight->outer)
+		if (flight->level == level)
+			flight->level--;
 	for (int i = 0; i < nbookings; i++)
 	{
-		if (bookings[i].level == level)
-			bookings[i].level--;
-		if (bookings[i].written == level)
-			bookings[i].written--;
-		if (bookings[i].written == 0 || bookings[i].written > bookings[i].level)
-			bookings[kept++] = bookings[i];
+		Booking    *booking = bookings[i];
+
+		if (booking->level == level)
+			booking->level--;
+		if (booking->written == level)
+			booking->written--;
+		if (booking->written == 0 || booking->written > booking->level)
+			bookings[kept++] = booking;
 	}
 	nbookings = kept;
 }
@@ -706,7 +924,9 @@ subtransaction_ends(SubXactEvent event, SubTransactionId mySubid,
 static void
 check_nothing_waits(void)
 {
-	if (!po_books_are_empty())
+	if (flights != NULL)
+		settle(0);
+	if (nwaiting > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("invoices were booked, but their balances were not written"),
@@ -727,10 +947,11 @@ transaction_ends(XactEvent event, void *arg)
 			break;
 		default:
 			/* the memory goes with the transaction */
-			books_context = accounts_context = duties_context = NULL;
+			books_context = accounts_context = memory = NULL;
+			firsts_context = seen_context = NULL;
 			forget_bookings();
 			po_books_forget_accounts();
-			duties = openings = NULL;
+			firsts = seen = NULL;
 			break;
 	}
 }

@@ -25,45 +25,83 @@ typedef enum PoUse
 
 /* the account, locked once a statement; NULL where it is not known */
 extern const PoAccount *po_books_account(Oid schema, text *account_id, PoUse use);
+/* the time for its entries and stamps, from its lock */
+extern TimestampTz po_books_time(Oid schema, text *account_id, PoUse use);
 extern void po_books_forget_accounts(void);
 
-/* before a row is looked at: what became of the one before it? */
+/*
+ * The depth at which rows that are not found were dropped: in a trigger, that
+ * of its own statement; in a function, that of statements inside it.
+ */
+#define PO_IN_TRIGGER	po_trigger_depth()
+#define PO_IN_FUNCTION	(po_trigger_depth() + 1)
+
+/* in a BEFORE trigger: what became of the row before this one? */
 extern void po_books_next_row(Oid schema);
 
-/* the line item's balance, with what is booked on it and not yet written */
-extern Numeric po_books_balance(const PoLineItem *item, void *arg);
-
 /*
- * A row of po_invoice as its BEFORE INSERT trigger returns it, with its entry
- * where it was booked (else NULL).
+ * The line item's balance with what is booked on it and not yet written; and
+ * as if the invoice, a PoInvoice, had its own amount given back.
  */
-extern void po_books_insert(Relation rel, HeapTuple tuple, const PoEntry *entry,
-							bool tracked);
+extern Numeric po_books_balance(const PoLineItem *item, void *invoice);
 
 /*
- * For ON CONFLICT DO UPDATE: the row of the last po_books_insert, where it
- * has this key and was not inserted; else NULL.
+ * Another number whenever what was read of an account may no longer be what
+ * it is: when balances are written, accounts forgotten, work rolled back.
+ * Until then memory of po_books_memory() holds what one likes to remember.
+ */
+extern uint64 po_books_generation(void);
+extern MemoryContext po_books_memory(void);
+extern void po_books_forget_memory(void);
+
+/* what a statement does to a row of po_invoice */
+typedef enum PoRowChange
+{
+	PO_ROW_INSERTED,
+	PO_ROW_UPDATED,
+	PO_ROW_DELETED
+} PoRowChange;
+
+/*
+ * A row of po_invoice as our BEFORE trigger lets it go (the old one of a
+ * delete), the place of its old version (NULL for a new row), and the entry
+ * that it means, or NULL.
+ */
+extern void po_books_row(Relation rel, PoRowChange change, HeapTuple tuple,
+						 ItemPointer old_place, const PoEntry *entry, bool tracked);
+
+/*
+ * For ON CONFLICT DO UPDATE: the last row to be inserted, where it has this
+ * key and was not inserted; else NULL.
  */
 extern HeapTuple po_books_conflicting(HeapTuple old, TupleDesc desc);
 
 /* a booking whose row is certain */
-extern void po_books_add(const PoEntry *entry, bool tracked);
+extern void po_books_add(const PoEntry *entry, bool tracked, int depth);
+
+/* is a line item booked on by what is not written yet? then it must stay as it is */
+extern bool po_books_wait_for(text *account_id, int64 line_item_id);
+
+/* keeps memory bounded, between two invoices of many */
+extern void po_books_flush_if_many(Oid schema, int depth);
 
 /* writes all that is booked, and forgets the accounts */
-extern void po_books_close(Oid schema);
-extern bool po_books_are_empty(void);
+extern void po_books_close(Oid schema, int depth);
 
 /*
- * What a BEFORE ROW trigger leaves to the AFTER ROW trigger: to count what is
- * in the table against a limit, say.  However many rows ask for it, it is
- * done once; for history, which asks for nothing, not at all.  The kind is a
- * letter that the trigger chooses.
+ * For triggers that do something once a statement, such as to count what is
+ * in the table against a limit.  A BEFORE ROW trigger says that rows are on
+ * their way; the first AFTER ROW trigger with this kind (a letter), account
+ * and name gets true.
  */
-extern void po_books_owe(char kind, text *account_id, text *name);
-extern bool po_books_take(char kind, text *account_id, text *name);
+extern void po_books_rows_coming(void);
+extern bool po_books_first(char kind, text *account_id, text *name);
 
-/* the same for single rows: the ids of line items that need an opening entry */
-extern void po_books_owe_opening(int64 line_item_id);
-extern bool po_books_take_opening(int64 line_item_id);
+/*
+ * What our BEFORE INSERT trigger tells AFTER INSERT of a row: that it was seen
+ * with this stamp, and this key where that matters.
+ */
+extern void po_books_seen(TimestampTz stamp, uint64 key);
+extern bool po_books_was_seen(TimestampTz stamp, uint64 key);
 
 #endif							/* PO_BOOKS_H */

@@ -62,4 +62,11 @@
 #define po_primary_key(rel)		RelationGetPrimaryKeyIndex(rel)
 #endif
 
+/* A function that does not come back, in front of its declaration. */
+#if PG_VERSION_NUM >= 180000
+#define PO_NORETURN				pg_noreturn
+#else
+#define PO_NORETURN				pg_attribute_noreturn()
+#endif
+
 #endif							/* PO_COMPAT_H */

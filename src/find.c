@@ -20,14 +20,29 @@
  * rules would say today.
  */
 PoFollow
-po_find_original(Oid schema, const PoInvoice *invoice, PoInvoice *original)
+po_find_original(Oid schema, const PoInvoice *invoice, text *bill_from,
+				 PoInvoice *original)
 {
 	if (!invoice->is_credit_memo || invoice->original_invoice_id == NULL)
 		return PO_FOLLOWS_NONE;
-	if (!po_read_invoice(schema, invoice->account_id, invoice->bill_from,
+	if (!po_read_invoice(schema, invoice->account_id, bill_from,
 						 invoice->original_invoice_id, original))
 		return PO_FOLLOWS_NONE;
+	/* one that is void has no association */
 	return original->line_item_id != 0 ? PO_FOLLOWS_BOOKED : PO_FOLLOWS_UNASSOCIATED;
+}
+
+/* the same for an invoice whose seller may be an alias yet */
+static PoFollow
+find_original(PoFinder *finder, PoInvoice *original)
+{
+	const PoInvoice *invoice = finder->invoice;
+	text	   *seller = NULL;
+
+	if (invoice->is_credit_memo && invoice->original_invoice_id != NULL)
+		seller = po_read_alias(finder->reader, invoice->bill_from);
+	return po_find_original(finder->schema, invoice,
+							seller ? seller : invoice->bill_from, original);
 }
 
 static void
@@ -74,7 +89,10 @@ add_candidate(PoFinder *finder, const PoOrder *order, PoLineItem *item)
 	if (finder->balance != NULL && item->balance_tracked)
 		item->balance = finder->balance(item, finder->balance_arg);
 	po_match_rank(&finder->bill, order, item,
-				  &finder->candidates[finder->ncandidates++]);
+				  &finder->candidates[finder->ncandidates]);
+	if (finder->any_balance)
+		finder->candidates[finder->ncandidates].rank.covers = true;
+	finder->ncandidates++;
 }
 
 static int
@@ -223,7 +241,7 @@ po_find(PoFinder *finder)
 {
 	PoInvoice	original;
 
-	switch (po_find_original(finder->schema, finder->invoice, &original))
+	switch (find_original(finder, &original))
 	{
 		case PO_FOLLOWS_BOOKED:
 			init_bill(finder);
@@ -271,6 +289,18 @@ list_entry(ExplainedList *list, const PoOrder *order, const PoLineItem *item)
 	list->entries[list->n++] = (PoExplained) {.order = order,.item = item};
 }
 
+/* by order, and on an order as they were added, however they were read */
+static int
+in_order_added(const void *a, const void *b)
+{
+	const PoExplained *left = a;
+	const PoExplained *right = b;
+
+	if (left->order != right->order)
+		return left->order < right->order ? -1 : 1;
+	return left->item->line_item_id < right->item->line_item_id ? -1 : 1;
+}
+
 /* the line items of all orders, an entry without item where there is none */
 static void
 list_line_items(PoFinder *finder, ExplainedList *list)
@@ -300,6 +330,7 @@ list_line_items(PoFinder *finder, ExplainedList *list)
 	}
 	for (; next_order < norders; next_order++)
 		list_entry(list, &orders[next_order], NULL);
+	qsort(list->entries, list->n, sizeof(PoExplained), in_order_added);
 }
 
 /* decides on one entry: adds a candidate, or says what rejected it */
@@ -359,7 +390,10 @@ decide_followed(PoFinder *finder, PoExplained *entry, const PoInvoice *original)
 	if (entry->item != NULL && entry->item->line_item_id == original->line_item_id)
 		add_candidate(finder, entry->order, unconstify(PoLineItem *, entry->item));
 	else
+	{
+		entry->stage = po_filter_name(PO_FILTER_REQUESTED_PO);
 		entry->reason = po_reason_followed(original);
+	}
 }
 
 PoExplained *
@@ -372,7 +406,7 @@ po_explain(PoFinder *finder, int *nexplained)
 	int			n;
 
 	init_bill(finder);
-	follow = po_find_original(finder->schema, finder->invoice, &original);
+	follow = find_original(finder, &original);
 	if (follow == PO_FOLLOWS_NONE)
 	{
 		text	   *seller = po_read_alias(finder->reader, finder->bill.bill_from);
@@ -396,6 +430,8 @@ po_explain(PoFinder *finder, int *nexplained)
 	result = palloc_extended(Max(list.n, 1) * sizeof(PoExplained),
 							 MCXT_ALLOC_HUGE);
 	n = explain_candidates(finder, result);
+	if (follow == PO_FOLLOWS_BOOKED && n > 0)
+		result[0].reason = po_reason_followed(&original);
 	for (int i = 0; i < list.n; i++)
 		if (list.entries[i].reason != NULL)
 			result[n++] = list.entries[i];

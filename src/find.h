@@ -20,6 +20,7 @@ typedef struct PoFinder
 	Oid			schema;
 	const PoInvoice *invoice;	/* normalized */
 	int			max_rank;		/* 0: all */
+	bool		any_balance;	/* rank as if all balances covered the invoice */
 	PoBalance	balance;		/* or NULL */
 	void	   *balance_arg;
 
@@ -48,8 +49,9 @@ typedef struct PoExplained
 	char	   *reason;
 } PoExplained;
 
+/* bill_from: the seller's own name */
 extern PoFollow po_find_original(Oid schema, const PoInvoice *invoice,
-								 PoInvoice *original);
+								 text *bill_from, PoInvoice *original);
 
 /* with the account known already; fills the candidates */
 extern void po_find(PoFinder *finder);

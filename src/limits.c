@@ -27,11 +27,14 @@ void
 po_limit_active_orders(Oid schema, text *account_id)
 {
 	const PoAccount *account = po_books_account(schema, account_id, PO_FOR_CONFIGURATION);
-	Datum		args[] = {
-		PointerGetDatum(account_id), PoMonthGetDatum(this_month(account))
-	};
-	int64		count = po_count(schema, PO_COUNT_ACTIVE_ORDERS, args);
+	Datum		args[2];
+	int64		count;
 
+	if (account == NULL)
+		return;					/* deleted in the same statement */
+	args[0] = PointerGetDatum(account_id);
+	args[1] = PoMonthGetDatum(this_month(account));
+	count = po_count(schema, PO_COUNT_ACTIVE_ORDERS, args);
 	if (count > account->max_active_orders)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
@@ -69,8 +72,9 @@ po_limit_line_items(Oid schema, text *account_id, text *po_number)
 {
 	const PoAccount *account = po_books_account(schema, account_id, PO_FOR_CONFIGURATION);
 
-	limit_of_order(schema, account_id, po_number, PO_COUNT_LINE_ITEMS,
-				   account->max_line_items, "line items", "max_line_items");
+	if (account != NULL)
+		limit_of_order(schema, account_id, po_number, PO_COUNT_LINE_ITEMS,
+					   account->max_line_items, "line items", "max_line_items");
 }
 
 void
@@ -78,8 +82,9 @@ po_limit_contacts(Oid schema, text *account_id, text *po_number)
 {
 	const PoAccount *account = po_books_account(schema, account_id, PO_FOR_CONFIGURATION);
 
-	limit_of_order(schema, account_id, po_number, PO_COUNT_CONTACTS,
-				   account->max_contacts, "contacts", "max_contacts");
+	if (account != NULL)
+		limit_of_order(schema, account_id, po_number, PO_COUNT_CONTACTS,
+					   account->max_contacts, "contacts", "max_contacts");
 }
 
 void
@@ -89,5 +94,6 @@ po_report_no_order(text *account_id, text *po_number)
 			(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
 			 errmsg("purchase order \"%s\" does not exist in account \"%s\"",
 					text_to_cstring(po_number), text_to_cstring(account_id)),
+			 errdetail("Line items, contacts and assignments by hand need an order that is there."),
 			 errhint("Add the order first, or correct the number; numbers are case-sensitive.")));
 }

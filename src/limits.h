@@ -7,6 +7,7 @@
 #ifndef PO_LIMITS_H
 #define PO_LIMITS_H
 
+#include "compat.h"
 #include "row.h"
 
 extern void po_limit_active_orders(Oid schema, text *account_id);
@@ -14,6 +15,6 @@ extern void po_limit_line_items(Oid schema, text *account_id, text *po_number);
 extern void po_limit_contacts(Oid schema, text *account_id, text *po_number);
 
 extern bool po_order_is_active(const PoOrder *order, const PoAccount *account);
-extern void po_report_no_order(text *account_id, text *po_number) pg_attribute_noreturn();
+PO_NORETURN extern void po_report_no_order(text *account_id, text *po_number);
 
 #endif							/* PO_LIMITS_H */

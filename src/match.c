@@ -44,6 +44,7 @@ po_bill_init(PoBill *bill, const PoInvoice *invoice, const PoAccount *account,
 	bill->invoice = invoice;
 	bill->period_basis = account->period_basis;
 	bill->bill_from = invoice->bill_from;
+	bill->time_zone = account->time_zone;
 	bill->currency = invoice->currency ? invoice->currency : account->currency;
 	bill->depth = po_line_type_specificity(VARDATA_ANY(invoice->line_type),
 										   VARSIZE_ANY_EXHDR(invoice->line_type));
@@ -51,6 +52,7 @@ po_bill_init(PoBill *bill, const PoInvoice *invoice, const PoAccount *account,
 		ereport(ERROR,
 				(errcode(ERRCODE_DATETIME_FIELD_OVERFLOW),
 				 errmsg("date of issue out of range"),
+				 errdetail("Its month is not of the years 0001 to 9999."),
 				 errhint("Give a date of the years 0001 to 9999.")));
 	bill->order_month = bill->line_month = invoice->billing_month;
 	if (account->period_basis != PO_BILLING_PERIOD)
@@ -186,12 +188,12 @@ compare_numeric(Numeric a, Numeric b)
 											 NumericGetDatum(b)));
 }
 
-static bool
-balance_covers(const PoInvoice *invoice, const PoLineItem *item)
+bool
+po_match_covers(const PoInvoice *invoice, const PoLineItem *item)
 {
 	return !item->balance_tracked ||
 		compare_numeric(item->balance, invoice->amount) >= 0 ||
-		compare_numeric(invoice->amount, int64_to_numeric(0)) <= 0;
+		po_numeric_sign(invoice->amount) <= 0;
 }
 
 void
@@ -205,7 +207,7 @@ po_match_rank(const PoBill *bill, const PoOrder *order, const PoLineItem *item,
 	rank->specificity = po_line_type_specificity(VARDATA_ANY(item->line_type),
 												 VARSIZE_ANY_EXHDR(item->line_type));
 	rank->bound = item->agreement_id != NULL;
-	rank->covers = balance_covers(bill->invoice, item);
+	rank->covers = po_match_covers(bill->invoice, item);
 	rank->updated_at = order->updated_at;
 	rank->months = item->end_month - item->start_month + 1;
 	rank->po_number = VARDATA_ANY(order->po_number);

@@ -34,6 +34,7 @@ typedef struct PoBill
 	PoPeriodBasis period_basis;
 	text	   *bill_from;		/* the seller's own name */
 	text	   *currency;
+	text	   *time_zone;		/* the account's */
 	PoMonth		issue_month;
 	PoMonth		order_month;	/* the reference months */
 	PoMonth		line_month;
@@ -61,6 +62,7 @@ extern PoFilter po_match_line_item(const PoBill *bill, const PoOrder *order,
 extern bool po_match_level(const PoBill *bill, int depth);
 extern void po_match_rank(const PoBill *bill, const PoOrder *order,
 						  const PoLineItem *item, PoCandidate *candidate);
+extern bool po_match_covers(const PoInvoice *invoice, const PoLineItem *item);
 extern bool po_match_unbeatable(const PoBill *bill, const PoCandidate *candidate);
 
 extern const char *po_filter_name(PoFilter filter);

@@ -10,6 +10,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
+#include "utils/fmgrprotos.h"
 
 #include "match.h"
 
@@ -32,11 +33,16 @@ numeric_str(Numeric value)
 											   NumericGetDatum(value)));
 }
 
+/* in the account's time zone, whatever the session's is */
 static char *
-time_str(TimestampTz value)
+time_str(const PoBill *bill, TimestampTz value)
 {
-	return DatumGetCString(DirectFunctionCall1(timestamptz_out,
-											   TimestampTzGetDatum(value)));
+	Datum		local = DirectFunctionCall2(timestamptz_zone,
+											PointerGetDatum(bill->time_zone),
+											TimestampTzGetDatum(value));
+
+	return psprintf("%s %s", DatumGetCString(DirectFunctionCall1(timestamp_out, local)),
+					str(bill->time_zone));
 }
 
 static char *
@@ -110,9 +116,9 @@ type_reason(const PoBill *bill, const PoLineItem *item)
 	if (!po_line_type_covers(VARDATA_ANY(item->line_type),
 							 VARSIZE_ANY_EXHDR(item->line_type),
 							 VARDATA_ANY(type), VARSIZE_ANY_EXHDR(type)))
-		return psprintf("It pays for %s; the invoice is for %s.",
+		return psprintf("It pays for %s; the invoice is for %s",
 						type_str(item->line_type), type_str(type));
-	return psprintf("It pays for %s outside the monthly billing cycle only; the invoice is inside the cycle.",
+	return psprintf("It pays for %s outside the monthly billing cycle only; the invoice is inside the cycle",
 					type_str(item->line_type));
 }
 
@@ -122,9 +128,9 @@ agreement_reason(const PoBill *bill, const PoLineItem *item)
 	text	   *agreement = bill->invoice->agreement_id;
 
 	if (agreement == NULL)
-		return psprintf("It is bound to agreement %s; the invoice names no agreement.",
+		return psprintf("It is bound to agreement %s; the invoice names no agreement",
 						str(item->agreement_id));
-	return psprintf("It is bound to agreement %s; the invoice is of agreement %s.",
+	return psprintf("It is bound to agreement %s; the invoice is of agreement %s",
 					str(item->agreement_id), str(agreement));
 }
 
@@ -135,19 +141,27 @@ requested_reason(const PoBill *bill, const PoOrder *order,
 	const PoInvoice *invoice = bill->invoice;
 
 	if (!po_match_requested_order(bill, order))
-		return psprintf("The invoice asks for order %s, and this is order %s.",
+		return psprintf("The invoice asks for order %s, and this is order %s",
 						str(invoice->requested_po_number),
 						str(order->po_number));
-	return psprintf("The invoice asks for line item %s of order %s, and this is line item %s.",
+	return psprintf("The invoice asks for line item %s of order %s, and this is line item %s",
 					str(invoice->requested_line_number),
 					str(invoice->requested_po_number),
 					str(item->line_number));
 }
 
-/* item is NULL for an order without line items */
-char *
-po_reason_rejected(const PoBill *bill, PoFilter filter, const PoOrder *order,
-				   const PoLineItem *item)
+/* with a full stop, unless what stands last has one already: "AWS Inc." */
+static char *
+sentence(char *reason)
+{
+	size_t		len = strlen(reason);
+
+	return len > 0 && reason[len - 1] == '.' ? reason : psprintf("%s.", reason);
+}
+
+static char *
+rejection(const PoBill *bill, PoFilter filter, const PoOrder *order,
+		  const PoLineItem *item)
 {
 	const PoInvoice *invoice = bill->invoice;
 
@@ -155,29 +169,29 @@ po_reason_rejected(const PoBill *bill, PoFilter filter, const PoOrder *order,
 	{
 		case PO_FILTER_STATUS:
 			if (order->suspended)
-				return pstrdup("The order is suspended.");
-			return psprintf("The order expired at the end of %s, before the invoice's %s.",
+				return pstrdup("The order is suspended");
+			return psprintf("The order expired at the end of %s, before the invoice's %s",
 							month_str(order->expiration_month),
 							order_month_str(bill));
 		case PO_FILTER_ORDER_PERIOD:
-			return psprintf("The order takes effect in %s, after the invoice's %s.",
+			return psprintf("The order takes effect in %s, after the invoice's %s",
 							month_str(order->effective_month),
 							order_month_str(bill));
 		case PO_FILTER_BILL_FROM:
-			return psprintf("The order is with %s; the invoice is from %s.",
+			return psprintf("The order is with %s; the invoice is from %s",
 							str(order->bill_from), str(bill->bill_from));
 		case PO_FILTER_CURRENCY:
-			return psprintf("The order is in %s; the invoice is in %s.",
+			return psprintf("The order is in %s; the invoice is in %s",
 							str(order->currency), str(bill->currency));
 		case PO_FILTER_TAX_REGISTRATION:
-			return psprintf("The order is for tax registration number %s only; the invoice has %s.",
+			return psprintf("The order is for tax registration number %s only; the invoice has %s",
 							tax_numbers_str(order),
 							invoice->tax_registration_number ?
 							str(invoice->tax_registration_number) : "none");
 		case PO_FILTER_PERIOD:
 			if (item == NULL)
-				return pstrdup("The order has no line items.");
-			return psprintf("It is for %s to %s; the invoice's month is %s.",
+				return pstrdup("The order has no line items");
+			return psprintf("It is for %s to %s; the invoice's month is %s",
 							month_str(item->start_month),
 							month_str(item->end_month),
 							line_month_str(bill));
@@ -194,6 +208,14 @@ po_reason_rejected(const PoBill *bill, PoFilter filter, const PoOrder *order,
 	return NULL;				/* keep compiler quiet */
 }
 
+/* item is NULL for an order without line items */
+char *
+po_reason_rejected(const PoBill *bill, PoFilter filter, const PoOrder *order,
+				   const PoLineItem *item)
+{
+	return sentence(rejection(bill, filter, order, item));
+}
+
 static void
 append_balance(StringInfo buf, const PoBill *bill, const PoCandidate *candidate)
 {
@@ -201,6 +223,10 @@ append_balance(StringInfo buf, const PoBill *bill, const PoCandidate *candidate)
 
 	if (!item->balance_tracked)
 		appendStringInfoString(buf, " Its balance is not tracked.");
+	else if (po_numeric_sign(bill->invoice->amount) <= 0)
+		appendStringInfo(buf, " The invoice's %s takes nothing from its balance of %s %s.",
+						 numeric_str(bill->invoice->amount),
+						 numeric_str(item->balance), str(bill->currency));
 	else
 		appendStringInfo(buf, " Its balance of %s %s %s the invoice's %s.",
 						 numeric_str(item->balance), str(bill->currency),
@@ -245,15 +271,18 @@ po_reason_selected(const PoBill *bill, const PoCandidate *candidate,
 	else
 		appendStringInfo(&buf, "The best of %d line items that fit.",
 						 ncandidates);
-	appendStringInfo(&buf, " It pays for %s and the invoice is for %s.",
-					 type_str(item->line_type),
-					 type_str(bill->invoice->line_type));
+	appendStringInfo(&buf, " It pays for %s, ", type_str(item->line_type));
+	if (po_text_equal(item->line_type, bill->invoice->line_type))
+		appendStringInfoString(&buf, "the type of the invoice.");
+	else
+		appendStringInfo(&buf, "and so for the invoice's %s.",
+						 type_str(bill->invoice->line_type));
 	if (item->agreement_id != NULL)
 		appendStringInfo(&buf, " It is bound to the invoice's agreement %s.",
 						 str(item->agreement_id));
 	append_balance(&buf, bill, candidate);
 	if (bill->invoice->requested_po_number != NULL)
-		appendStringInfo(&buf, " The invoice asks for order %s.",
+		appendStringInfo(&buf, " The invoice asks for it by the order's number, %s.",
 						 str(bill->invoice->requested_po_number));
 	append_months(&buf, bill);
 	return buf.data;
@@ -297,8 +326,8 @@ po_reason_outranked(const PoBill *bill, const PoCandidate *candidate,
 							numeric_str(bill->invoice->amount), than);
 		case PO_BY_RECENCY:
 			return psprintf("It fits as well as %s, but that order was updated later (%s) than this one (%s).",
-							than, time_str(selected->rank.updated_at),
-							time_str(candidate->rank.updated_at));
+							than, time_str(bill, selected->rank.updated_at),
+							time_str(bill, candidate->rank.updated_at));
 		case PO_BY_TIE:
 			return psprintf("It fits as well as %s%s; but %s.", than,
 							po_text_equal(candidate->order->po_number,
@@ -319,7 +348,7 @@ po_reason_followed(const PoInvoice *original)
 	if (original->line_item_id == 0)
 		return psprintf("A credit memo goes where its original goes, and invoice %s has no purchase order.",
 						str(original->invoice_id));
-	return psprintf("A credit memo goes where its original goes: invoice %s is booked on line item %s of order %s.",
-					str(original->invoice_id), str(original->line_number),
-					str(original->po_number));
+	return sentence(psprintf("A credit memo goes where its original goes: invoice %s is booked on line item %s of order %s",
+							 str(original->invoice_id), str(original->line_number),
+							 str(original->po_number)));
 }

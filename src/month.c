@@ -195,7 +195,8 @@ po_month_in(PG_FUNCTION_ARGS)
 			po_soft_error(fcinfo->context, (Datum) 0,
 						  (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
 						   errmsg("date/time field value out of range: \"%s\"", str),
-						   errdetail("Years run from 0001 to 9999, months from 01 to 12, and a day must exist in its month.")));
+						   errdetail("Years run from 0001 to 9999, months from 01 to 12, and a day must exist in its month."),
+						   errhint("Write a month as \"2026-11\", \"2026-11-22\" or \"Nov 2026\".")));
 		case PO_MONTH_BAD_SYNTAX:
 			break;
 	}

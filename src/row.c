@@ -5,8 +5,10 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "common/hashfn.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
+#include "utils/fmgrprotos.h"
 
 #include "row.h"
 #include "schema.h"
@@ -64,7 +66,9 @@ const AttrNumber po_invoice_attributes[PO_INVOICE_NCOLUMNS] = {
 	Anum_invoice_original_invoice_id,
 	Anum_invoice_po_number,
 	Anum_invoice_line_number,
-	Anum_invoice_line_item_id
+	Anum_invoice_line_item_id,
+	Anum_invoice_association_kind,
+	Anum_invoice_voided_at
 };
 
 /* copies, because the values live in a page or a tuple that goes away */
@@ -166,6 +170,8 @@ po_invoice_from(PoInvoice *invoice, const Datum *values, const bool *nulls)
 	invoice->po_number = text_from(values[15], nulls[15]);
 	invoice->line_number = text_from(values[16], nulls[16]);
 	invoice->line_item_id = nulls[17] ? 0 : DatumGetInt64(values[17]);
+	invoice->by_hand = !nulls[18] && text_is(values[18], "manual");
+	invoice->is_void = !nulls[19];
 }
 
 void
@@ -231,4 +237,42 @@ po_invoice_normalize(PoInvoice *invoice)
 	invoice->currency = po_text_upper(invoice->currency);
 	invoice->requested_po_number = po_text_trim(invoice->requested_po_number);
 	invoice->requested_line_number = po_text_trim(invoice->requested_line_number);
+}
+
+static uint32
+hash_text_key(const void *key, Size keysize)
+{
+	const text *value = *(text *const *) key;
+
+	return hash_bytes((const unsigned char *) VARDATA_ANY(value),
+					  VARSIZE_ANY_EXHDR(value));
+}
+
+static int
+match_text_key(const void *a, const void *b, Size keysize)
+{
+	return po_text_equal(*(text *const *) a, *(text *const *) b) ? 0 : 1;
+}
+
+/* a hash table whose key is a text, at the beginning of its entries */
+HTAB *
+po_text_hash_create(const char *name, Size entrysize, MemoryContext context)
+{
+	HASHCTL		ctl;
+
+	ctl.keysize = sizeof(text *);
+	ctl.entrysize = entrysize;
+	ctl.hash = hash_text_key;
+	ctl.match = match_text_key;
+	ctl.hcxt = context;
+	return hash_create(name, 64, &ctl,
+					   HASH_ELEM | HASH_FUNCTION | HASH_COMPARE | HASH_CONTEXT);
+}
+
+/* -1, 0 or 1 */
+int
+po_numeric_sign(Numeric value)
+{
+	return DatumGetInt32(DirectFunctionCall2(numeric_cmp, NumericGetDatum(value),
+											 NumericGetDatum(int64_to_numeric(0))));
 }

@@ -13,6 +13,7 @@
 #include "access/htup.h"
 #include "access/tupdesc.h"
 #include "utils/array.h"
+#include "utils/hsearch.h"
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
@@ -96,6 +97,8 @@ typedef struct PoInvoice
 	text	   *po_number;
 	text	   *line_number;
 	int64		line_item_id;	/* 0: not associated */
+	bool		by_hand;		/* associated by hand */
+	bool		is_void;
 } PoInvoice;
 
 /*
@@ -122,8 +125,9 @@ typedef struct PoInvoice
 	"account_id, bill_from, invoice_id, kind, line_type, billing_month, " \
 	"issued_on, amount, currency, tax_registration_number, agreement_id, " \
 	"requested_po_number, requested_line_number, out_of_cycle, " \
-	"original_invoice_id, po_number, line_number, line_item_id"
-#define PO_INVOICE_NCOLUMNS 18
+	"original_invoice_id, po_number, line_number, line_item_id, " \
+	"association_kind, voided_at"
+#define PO_INVOICE_NCOLUMNS 20
 
 extern const AttrNumber po_account_attributes[PO_ACCOUNT_NCOLUMNS];
 extern const AttrNumber po_order_attributes[PO_ORDER_NCOLUMNS];
@@ -137,9 +141,11 @@ extern void po_invoice_from(PoInvoice *invoice, const Datum *values, const bool 
 
 extern void po_invoice_from_tuple(PoInvoice *invoice, HeapTuple tuple, TupleDesc desc);
 extern void po_invoice_normalize(PoInvoice *invoice);
+extern int	po_numeric_sign(Numeric value);
 
 /* texts that may be NULL; a null equals nothing */
 extern bool po_text_equal(const text *a, const text *b);
+extern HTAB *po_text_hash_create(const char *name, Size entrysize, MemoryContext context);
 extern text *po_text_trim(text *value);
 extern text *po_text_upper(text *value);
 

@@ -143,4 +143,21 @@ enum
 	Anum_invoice_recorded_at
 };
 
+enum
+{
+	Anum_ledger_entry_id = 1,
+	Anum_ledger_account_id,
+	Anum_ledger_line_item_id,
+	Anum_ledger_po_number,
+	Anum_ledger_line_number,
+	Anum_ledger_bill_from,
+	Anum_ledger_invoice_id,
+	Anum_ledger_entry_kind,
+	Anum_ledger_amount,
+	Anum_ledger_balance_after,
+	Anum_ledger_recorded_at,
+	Anum_ledger_recorded_by,
+	Anum_ledger_note
+};
+
 #endif							/* PO_SCHEMA_H */

@@ -9,23 +9,45 @@
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
+#include "books.h"
 #include "seller.h"
-#include "store.h"
 
-text *
-po_seller_name(Oid schema, text *name)
+static text *
+read_seller_name(Oid schema, text *name)
 {
 	PoReader   *reader;
 	text	   *seller;
 
-	if (name == NULL)
-		return NULL;
 	po_see_newest();
 	reader = po_reader_open(schema, true);
 	seller = po_read_alias(reader, name);
 	po_reader_close(reader);
 	PopActiveSnapshot();
 	return seller != NULL ? seller : name;
+}
+
+/* remembers the last one, for a load has few sellers */
+text *
+po_seller_name(Oid schema, text *name)
+{
+	static uint64 generation;
+	static text *last_name = NULL;
+	static text *last_seller;
+	text	   *seller;
+	MemoryContext caller;
+
+	if (name == NULL)
+		return NULL;
+	if (last_name != NULL && generation == po_books_generation() &&
+		po_text_equal(name, last_name))
+		return DatumGetTextPCopy(PointerGetDatum(last_seller));
+	seller = read_seller_name(schema, name);
+	caller = MemoryContextSwitchTo(po_books_memory());
+	last_seller = DatumGetTextPCopy(PointerGetDatum(seller));
+	last_name = DatumGetTextPCopy(PointerGetDatum(name));
+	MemoryContextSwitchTo(caller);
+	generation = po_books_generation();
+	return seller;
 }
 
 void
@@ -68,8 +90,10 @@ po_check_type(Oid schema, PoLineType *line_type)
 
 /* the type and its ancestors other than the root, as an array */
 static Datum
-billed_as(PoLineType *line_type, Oid type_oid)
+billed_as(Oid schema, PoLineType *line_type)
 {
+	Oid			type_oid = get_atttype(po_table_oid(schema, PO_TAXONOMY),
+									   Anum_taxonomy_line_type);
 	const char *path = VARDATA_ANY(line_type);
 	int			len = VARSIZE_ANY_EXHDR(line_type);
 	Datum		paths[PO_LINE_TYPE_MAX_LEVELS];
@@ -88,19 +112,20 @@ billed_as(PoLineType *line_type, Oid type_oid)
 
 void
 po_check_seller_bills(Oid schema, text *bill_from, PoLineType *line_type,
-					  Oid type_oid)
+					  bool may_name)
 {
 	Datum		args[2];
 
 	if (po_line_type_is_root(VARDATA_ANY(line_type), VARSIZE_ANY_EXHDR(line_type)))
 		return;
 	args[0] = PointerGetDatum(bill_from);
-	args[1] = billed_as(line_type, type_oid);
+	args[1] = billed_as(schema, line_type);
 	if (po_ask(schema, PO_READ_SELLER_BILLS, args) != PO_YES)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
 				 errmsg("seller \"%s\" does not bill line type \"%s\"",
-						text_to_cstring(bill_from), text_to_cstring(line_type)),
+						may_name ? text_to_cstring(bill_from) : "of the order",
+						text_to_cstring(line_type)),
 				 errdetail("po_seller_line_type lists what a seller bills."),
 				 errhint("Use a type that the seller bills, or add the type to po_seller_line_type.")));
 }

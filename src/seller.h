@@ -10,10 +10,10 @@
 /* the seller's own name for a name or an alias; the name itself if unknown */
 extern text *po_seller_name(Oid schema, text *name);
 
-/* errors, for orders and line items */
+/* errors, for orders and line items; may_name: the caller may know the seller */
 extern void po_check_seller(Oid schema, text *bill_from);
 extern void po_check_type(Oid schema, PoLineType *line_type);
 extern void po_check_seller_bills(Oid schema, text *bill_from,
-								  PoLineType *line_type, Oid type_oid);
+								  PoLineType *line_type, bool may_name);
 
 #endif							/* PO_SELLER_H */

@@ -45,6 +45,7 @@ require(bool given, const char *name)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("%s of the invoice must not be null", name),
+				 errdetail("Without it nothing can be matched."),
 				 errhint("An invoice is matched by account_id, bill_from, line_type, billing_month and amount.")));
 }
 
@@ -66,6 +67,7 @@ max_rank_argument(FunctionCallInfo fcinfo, int n)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("max_rank %d is less than 1", max_rank),
+				 errdetail("It is the number of candidates that are wanted."),
 				 errhint("Give null to get all candidates.")));
 	return max_rank;
 }
@@ -78,7 +80,9 @@ check_amount(Numeric amount)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("amount of the invoice must be a finite number, not %s",
 						DatumGetCString(DirectFunctionCall1(numeric_out,
-															NumericGetDatum(amount))))));
+															NumericGetDatum(amount)))),
+				 errdetail("No balance covers it."),
+				 errhint("Give the amount, tax included.")));
 }
 
 static void
@@ -126,6 +130,8 @@ invoice_from_row(FunctionCallInfo fcinfo, PoInvoice *invoice)
 	tuple.t_tableOid = InvalidOid;
 	tuple.t_data = header;
 	po_invoice_from_tuple(invoice, &tuple, desc);
+	if (heap_attisnull(&tuple, Anum_invoice_kind, desc) && invoice->amount != NULL)
+		invoice->is_credit_memo = po_numeric_sign(invoice->amount) < 0;
 	require(invoice->account_id != NULL, "account_id");
 	require(invoice->bill_from != NULL, "bill_from");
 	require(invoice->line_type != NULL, "line_type");

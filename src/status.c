@@ -14,6 +14,28 @@
 #include "limits.h"
 #include "store.h"
 
+/* the arguments that name the order, of which none may be null */
+static void
+order_arguments(FunctionCallInfo fcinfo, Datum *args)
+{
+	static const char *const names[] = {
+		"account_id", "po_number", "expiration_month", "line_items"
+	};
+	text	   *po_number;
+
+	for (int i = 0; i < PG_NARGS(); i++)
+		if (PG_ARGISNULL(i))
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("%s must not be null", names[i]),
+					 errhint("Name the order by its account and its number.")));
+	po_number = po_text_trim(PG_GETARG_TEXT_PP(1));
+	if (po_number == NULL)
+		po_report_no_order(PG_GETARG_TEXT_PP(0), PG_GETARG_TEXT_PP(1));
+	args[0] = PG_GETARG_DATUM(0);
+	args[1] = PointerGetDatum(po_number);
+}
+
 /* runs an update of one order; its new status */
 static text *
 update_order(FunctionCallInfo fcinfo, PoStatement statement, const Datum *args)
@@ -37,11 +59,10 @@ update_order(FunctionCallInfo fcinfo, PoStatement statement, const Datum *args)
 static text *
 set_status(FunctionCallInfo fcinfo, const char *status)
 {
-	Datum		args[] = {
-		PG_GETARG_DATUM(0), PointerGetDatum(po_text_trim(PG_GETARG_TEXT_PP(1))),
-		CStringGetTextDatum(status)
-	};
+	Datum		args[3];
 
+	order_arguments(fcinfo, args);
+	args[2] = CStringGetTextDatum(status);
 	return update_order(fcinfo, PO_SET_STATUS, args);
 }
 
@@ -85,16 +106,15 @@ Datum
 po_extend(PG_FUNCTION_ARGS)
 {
 	Oid			schema = get_func_namespace(fcinfo->flinfo->fn_oid);
-	text	   *account_id = PG_GETARG_TEXT_PP(0);
-	text	   *po_number = po_text_trim(PG_GETARG_TEXT_PP(1));
-	PoMonth		month = PG_GETARG_PO_MONTH(2);
-	Datum		args[4] = {
-		PointerGetDatum(account_id), PointerGetDatum(po_number),
-		PoMonthGetDatum(month), PoMonthGetDatum(month)
-	};
-	PoMonth		before = check_extends(schema, account_id, po_number, month);
-	text	   *status = update_order(fcinfo, PO_EXTEND_ORDER, args);
+	Datum		args[4];
+	PoMonth		before;
+	text	   *status;
 
+	order_arguments(fcinfo, args);
+	args[2] = args[3] = PG_GETARG_DATUM(2);
+	before = check_extends(schema, DatumGetTextPP(args[0]), DatumGetTextPP(args[1]),
+						   PG_GETARG_PO_MONTH(2));
+	status = update_order(fcinfo, PO_EXTEND_ORDER, args);
 	if (PG_GETARG_BOOL(3))
 	{
 		args[2] = PoMonthGetDatum(before);

@@ -43,6 +43,11 @@ typedef enum PoStatement
 	PO_READ_ASSOCIATED_SUM,
 	PO_READ_ORDER_INVOICE,
 	PO_READ_LINE_ITEM_INVOICE,
+	PO_READ_BALANCES,
+	PO_READ_INVOICE_ROW,
+	PO_READ_FOLLOWERS,
+	PO_READ_UNASSOCIATED,
+	PO_READ_BROKEN,
 	PO_READ_ACCOUNT_ENTRY,
 	/* as the user who asks, like statements of his own */
 	PO_SET_STATUS,
@@ -53,12 +58,14 @@ typedef enum PoStatement
 	PO_ADD_ACCOUNT = PO_FIRST_WRITE,
 	PO_LOCK_ACCOUNT,
 	PO_TOUCH_ORDER,
+	PO_ASSOCIATE,
+	PO_REPAIR,
 	PO_MOVE_BALANCES,
 	PO_WRITE_LEDGER,
 	PO_NSTATEMENTS
 } PoStatement;
 
-#define PO_MAX_ARGS 13
+#define PO_MAX_ARGS 12
 
 /*
  * Needs SPI_connect().  nulls may be NULL.  Returns the number of rows, which
@@ -67,6 +74,7 @@ typedef enum PoStatement
 extern uint64 po_execute(Oid schema, PoStatement statement, const Datum *args,
 						 const char *nulls, bool read_only);
 extern Oid	po_table_oid(Oid schema, PoTable table);
+extern int	po_trigger_depth(void);
 extern bool po_store_is_writing(void);
 extern void po_plan_init(void);
 
@@ -116,7 +124,7 @@ typedef struct PoMove
 	text	   *account_id;
 	int64		line_item_id;
 	Numeric		amount;
-	Numeric		balance;		/* after it; set by po_move_balances */
+	Numeric		balance;		/* before it; NULL: not tracked, or gone */
 } PoMove;
 
 /* an entry of the ledger */
@@ -136,6 +144,17 @@ typedef struct PoEntry
 	text	   *note;			/* or NULL */
 } PoEntry;
 
+/* a line item whose balance or ledger is not what the invoices leave */
+typedef struct PoBroken
+{
+	int64		line_item_id;
+	text	   *po_number;
+	text	   *line_number;
+	Numeric		balance;		/* as it should be */
+	Numeric		missing;		/* what the ledger lacks to add up to it */
+} PoBroken;
+
+extern text *po_user(void);
 extern bool po_lock_account(Oid schema, text *account_id, PoAccount *account);
 extern void po_add_account(Oid schema, text *account_id);
 extern void po_touch_order(Oid schema, text *account_id, text *po_number,
@@ -150,7 +169,14 @@ extern PoTristate po_ask(Oid schema, PoStatement statement, const Datum *args);
 extern Numeric po_sum(Oid schema, PoStatement statement, const Datum *args);
 extern char *po_list(Oid schema, PoStatement statement, const Datum *args);
 extern int64 po_next_id(Oid schema, const char *sequence);
-extern void po_move_balances(Oid schema, PoMove *moves, int nmoves);
+extern PoInvoice *po_read_invoices(Oid schema, PoStatement statement,
+								   const Datum *args, int *ninvoices);
+extern Datum po_read_datum(Oid schema, PoStatement statement, const Datum *args);
+extern PoBroken *po_read_broken(Oid schema, text *account_id, int *nbroken);
+extern void po_write(Oid schema, PoStatement statement, const Datum *args,
+					 const char *nulls);
+extern void po_read_balances(Oid schema, PoMove *moves, int nmoves);
+extern void po_move_balances(Oid schema, const PoMove *moves, int nmoves);
 extern void po_write_ledger(Oid schema, const PoEntry *entries, int nentries);
 
 #endif							/* PO_STORE_H */

@@ -9,12 +9,16 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/relcache.h"
 #include "utils/syscache.h"
 
 #include "store.h"
@@ -32,7 +36,8 @@ typedef struct PoStatementText
 {
 	/*
 	 * One letter an argument: t text, i bigint, m po_month, l po_line_type,
-	 * n numeric, z timestamptz; capital letters are arrays of these.
+	 * n numeric, z timestamptz; capital letters are arrays of these, E one of
+	 * rows of the ledger.
 	 */
 	const char *args;
 	const char *sql;
@@ -83,8 +88,10 @@ static const PoStatementText statements[PO_NSTATEMENTS] = {
 		"SELECT " PO_ORDER_COLUMNS " FROM @.po_order"
 		" WHERE account_id" EQ "$1 AND po_number" EQ "$2"},
 	[PO_READ_ORDER_INVOICE] = {"tt",
-		"SELECT invoice_id FROM @.po_invoice"
-		" WHERE account_id" EQ "$1 AND po_number" EQ "$2 LIMIT 1"},
+		"SELECT v.invoice_id FROM @.po_line_item i JOIN @.po_invoice v"
+		" ON v.account_id" EQ "i.account_id AND v.po_number" EQ "i.po_number"
+		" AND v.line_item_id" EQ "i.line_item_id"
+		" WHERE i.account_id" EQ "$1 AND i.po_number" EQ "$2 LIMIT 1"},
 	[PO_READ_LINE_ITEM_INVOICE] = {"tti",
 		"SELECT invoice_id FROM @.po_invoice WHERE account_id" EQ "$1"
 		" AND po_number" EQ "$2 AND line_item_id" EQ "$3 LIMIT 1"},
@@ -100,6 +107,40 @@ static const PoStatementText statements[PO_NSTATEMENTS] = {
 	[PO_READ_ASSOCIATED_SUM] = {"tti",
 		"SELECT COALESCE(pg_catalog.sum(amount), 0) FROM @.po_invoice"
 		" WHERE account_id" EQ "$1 AND po_number" EQ "$2 AND line_item_id" EQ "$3"},
+	[PO_READ_INVOICE_ROW] = {"ttt",
+		"SELECT v FROM @.po_invoice v"
+		" WHERE account_id" EQ "$1 AND bill_from" EQ "$2 AND invoice_id" EQ "$3"},
+	[PO_READ_FOLLOWERS] = {"ttt",
+		"SELECT " PO_INVOICE_COLUMNS " FROM @.po_invoice WHERE account_id" EQ "$1"
+		" AND bill_from" EQ "$2 AND original_invoice_id" EQ "$3"
+		" AND kind" EQ "'credit_memo' AND voided_at IS NULL"
+		" ORDER BY recorded_at, invoice_id"},
+	[PO_READ_UNASSOCIATED] = {"t",
+		"SELECT " PO_INVOICE_COLUMNS " FROM @.po_invoice"
+		" WHERE line_item_id IS NULL AND voided_at IS NULL"
+		" AND ($1 IS NULL OR account_id" EQ "$1)"
+		" ORDER BY account_id, issued_on, recorded_at, invoice_id"},
+	[PO_READ_BROKEN] = {"t",
+		"SELECT i.account_id, i.line_item_id, i.po_number, i.line_number,"
+		" i.total_value OPERATOR(pg_catalog.-) i.consumed_before OPERATOR(pg_catalog.-) b.booked,"
+		" i.total_value OPERATOR(pg_catalog.-) i.consumed_before OPERATOR(pg_catalog.-) b.booked"
+		" OPERATOR(pg_catalog.-) e.entered"
+		" FROM @.po_line_item i,"
+		" LATERAL (SELECT COALESCE(pg_catalog.sum(v.amount), 0) AS booked FROM @.po_invoice v"
+		" WHERE v.account_id" EQ "i.account_id AND v.po_number" EQ "i.po_number"
+		" AND v.line_item_id" EQ "i.line_item_id) b,"
+		" LATERAL (SELECT COALESCE(pg_catalog.sum(l.amount), 0) AS entered FROM @.po_ledger l"
+		" WHERE l.account_id" EQ "i.account_id AND l.line_item_id" EQ "i.line_item_id) e"
+		" WHERE i.account_id" EQ "$1 AND i.balance_tracked"
+		" AND (i.balance OPERATOR(pg_catalog.<>)"
+		" (i.total_value OPERATOR(pg_catalog.-) i.consumed_before OPERATOR(pg_catalog.-) b.booked)"
+		" OR i.balance OPERATOR(pg_catalog.<>) e.entered) ORDER BY i.line_item_id"},
+	[PO_READ_BALANCES] = {"TI",
+		"SELECT m.place, i.balance"
+		" FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2))"
+		" WITH ORDINALITY AS m(account_id, line_item_id, place)"
+		" JOIN @.po_line_item i ON i.account_id" EQ "m.account_id"
+		" AND i.line_item_id" EQ "m.line_item_id"},
 	[PO_SET_STATUS] = {"ttt",
 		"UPDATE @.po_order o SET status = $3 WHERE account_id" EQ "$1"
 		" AND po_number" EQ "$2 RETURNING @.po_status(o)"},
@@ -118,21 +159,24 @@ static const PoStatementText statements[PO_NSTATEMENTS] = {
 	[PO_TOUCH_ORDER] = {"ttz",
 		"UPDATE @.po_order SET updated_at = $3"
 		" WHERE account_id" EQ "$1 AND po_number" EQ "$2"},
+	[PO_ASSOCIATE] = {"ttttttiztz",
+		"UPDATE @.po_invoice SET po_number = $4, line_number = $5, association_kind = $6,"
+		" line_item_id = $7, associated_at = $8, associated_by = $9, voided_at = $10"
+		" WHERE account_id" EQ "$1 AND bill_from" EQ "$2 AND invoice_id" EQ "$3"},
+	[PO_REPAIR] = {"tin",
+		"UPDATE @.po_line_item SET balance = $3"
+		" WHERE account_id" EQ "$1 AND line_item_id" EQ "$2"},
 	[PO_MOVE_BALANCES] = {"TIN",
 		"UPDATE @.po_line_item i SET balance = i.balance" PLUS "m.amount"
 		" FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3))"
-		" WITH ORDINALITY AS m(account_id, line_item_id, amount, place)"
-		" WHERE i.account_id" EQ "m.account_id AND i.line_item_id" EQ "m.line_item_id"
-		" RETURNING m.place, i.balance"},
-	[PO_WRITE_LEDGER] = {"ITITTTTTNNZTT",
+		" AS m(account_id, line_item_id, amount)"
+		" WHERE i.account_id" EQ "m.account_id AND i.line_item_id" EQ "m.line_item_id"},
+	[PO_WRITE_LEDGER] = {"E",
 		"INSERT INTO @.po_ledger (entry_id, account_id, line_item_id, po_number,"
 		" line_number, bill_from, invoice_id, entry_kind, amount, balance_after,"
-		" recorded_at, recorded_by, note) SELECT e.* FROM ROWS FROM ("
-		"pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3),"
-		" pg_catalog.unnest($4), pg_catalog.unnest($5), pg_catalog.unnest($6),"
-		" pg_catalog.unnest($7), pg_catalog.unnest($8), pg_catalog.unnest($9),"
-		" pg_catalog.unnest($10), pg_catalog.unnest($11), pg_catalog.unnest($12),"
-		" pg_catalog.unnest($13)) AS e"},
+		" recorded_at, recorded_by, note) SELECT entry_id, account_id, line_item_id,"
+		" po_number, line_number, bill_from, invoice_id, entry_kind, amount,"
+		" balance_after, recorded_at, recorded_by, note FROM pg_catalog.unnest($1)"},
 };
 
 static const char *const table_names[PO_NTABLES] = {
@@ -148,15 +192,20 @@ static const char *const table_names[PO_NTABLES] = {
 	[PO_LEDGER] = "po_ledger"
 };
 
-/* the plans are for the tables of one schema; another one starts anew */
+/*
+ * The plans are for the extension in one schema, and for its types: those of
+ * an extension that was dropped and made again are others.
+ */
 static SPIPlanPtr plans[PO_NSTATEMENTS];
 static Oid	plans_schema = InvalidOid;
+static Oid	plans_type = InvalidOid;
+static NameData plans_name;		/* of the schema, which the texts have */
 static bool plans_stale = false;
 
 /* the depth of triggers at which the store is writing, or -1 */
 static int	writing_depth = -1;
 
-/* a schema was renamed or dropped: the texts of the plans may name it */
+/* some schema was renamed, dropped or whatever: perhaps ours */
 static void
 schema_changed(Datum arg, int cacheid, uint32 hashvalue)
 {
@@ -217,6 +266,8 @@ argument_type(Oid schema, char letter)
 			return own_type(schema, "po_line_type");
 		case 'L':
 			return get_array_type(own_type(schema, "po_line_type"));
+		case 'E':
+			return get_array_type(get_rel_type_id(po_table_oid(schema, PO_LEDGER)));
 	}
 	elog(ERROR, "unknown kind of argument: %c", letter);
 	return InvalidOid;			/* keep compiler quiet */
@@ -228,7 +279,19 @@ forget_plans(Oid schema)
 {
 	memset(plans, 0, sizeof(plans));
 	plans_schema = schema;
+	plans_type = own_type(schema, "po_month");
+	namestrcpy(&plans_name, get_namespace_name(schema));
+}
+
+static bool
+plans_are_good(Oid schema)
+{
+	if (plans_schema != schema || plans_type != own_type(schema, "po_month"))
+		return false;
+	if (plans_stale && strcmp(get_namespace_name(schema), NameStr(plans_name)) != 0)
+		return false;
 	plans_stale = false;
+	return true;
 }
 
 static SPIPlanPtr
@@ -265,8 +328,9 @@ is_write(PoStatement statement)
 	return statement >= PO_FIRST_WRITE;
 }
 
-static int
-trigger_depth(void)
+/* how many triggers are running, one inside the other */
+int
+po_trigger_depth(void)
 {
 	return DatumGetInt32(DirectFunctionCall1(pg_trigger_depth, (Datum) 0));
 }
@@ -278,7 +342,68 @@ trigger_depth(void)
 bool
 po_store_is_writing(void)
 {
-	return writing_depth >= 0 && trigger_depth() == writing_depth + 1;
+	return writing_depth >= 0 && po_trigger_depth() == writing_depth + 1;
+}
+
+static PoTable
+written_table(PoStatement statement)
+{
+	switch (statement)
+	{
+		case PO_TOUCH_ORDER:
+			return PO_ORDER;
+		case PO_MOVE_BALANCES:
+		case PO_REPAIR:
+			return PO_LINE_ITEM;
+		case PO_WRITE_LEDGER:
+			return PO_LEDGER;
+		case PO_ASSOCIATE:
+			return PO_INVOICE;
+		default:
+			return PO_ACCOUNT;
+	}
+}
+
+/* runs a trigger's function as the owner, or as one who may do as he does? */
+static bool
+is_trusted(const Trigger *trigger, Oid owner)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(trigger->tgfoid));
+	Form_pg_proc function;
+	bool		trusted;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	function = (Form_pg_proc) GETSTRUCT(tuple);
+	trusted = function->prosecdef || has_privs_of_role(function->proowner, owner);
+	ReleaseSysCache(tuple);
+	return trusted;
+}
+
+/*
+ * The store writes as the tables' owner, so users' triggers fire as him.  A
+ * role that may only make triggers must not get his rights in this way.
+ */
+static void
+check_triggers(Oid table)
+{
+	Relation	rel = RelationIdGetRelation(table);
+	const TriggerDesc *triggers = rel->trigdesc;
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		const Trigger *trigger = &triggers->triggers[i];
+
+		if (!trigger->tgisinternal && trigger->tgenabled != TRIGGER_DISABLED &&
+			!is_trusted(trigger, rel->rd_rel->relowner))
+			ereport(ERROR,
+					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					 errmsg("trigger \"%s\" of \"%s\" must not run as the owner of the table",
+							trigger->tgname, RelationGetRelationName(rel)),
+					 errdetail("po_mgmt writes as the owner, and the trigger's function belongs to another role."),
+					 errhint("Let the owner of the table own the function, or make it SECURITY DEFINER.")));
+	}
+	RelationClose(rel);
 }
 
 uint64
@@ -288,14 +413,16 @@ po_execute(Oid schema, PoStatement statement, const Datum *args,
 	int			outer_depth = writing_depth;
 	int			result;
 
-	if (plans_stale || plans_schema != schema)
+	if (!plans_are_good(schema))
 		forget_plans(schema);
+	if (is_write(statement))
+		check_triggers(po_table_oid(schema, written_table(statement)));
 	if (plans[statement] == NULL)
 		plans[statement] = prepare(schema, statement);
 
 	PG_TRY();
 	{
-		writing_depth = is_write(statement) ? trigger_depth() : -1;
+		writing_depth = is_write(statement) ? po_trigger_depth() : -1;
 		result = SPI_execute_plan(plans[statement], unconstify(Datum *, args),
 								  nulls, read_only, 0);
 	}

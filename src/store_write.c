@@ -11,10 +11,12 @@
 
 #include "access/htup_details.h"
 #include "access/sysattr.h"
+#include "access/table.h"
 #include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "commands/sequence.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -45,6 +47,13 @@ column(uint64 row, int n, bool *isnull)
 {
 	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, n,
 						 isnull);
+}
+
+/* who does it, for the books: the role that SET ROLE chose, whatever function it calls */
+text *
+po_user(void)
+{
+	return cstring_to_text(GetUserNameFromId(GetOuterUserId(), false));
 }
 
 /* ---- accounts ---- */
@@ -249,6 +258,71 @@ po_next_id(Oid schema, const char *sequence)
 	return nextval_internal(oid, false);
 }
 
+PoInvoice *
+po_read_invoices(Oid schema, PoStatement statement, const Datum *args, int *ninvoices)
+{
+	uint64		nrows = execute(schema, statement, args,
+								args[0] == (Datum) 0 ? "n" : NULL);
+	PoInvoice  *invoices = MemoryContextAllocHuge(CurrentMemoryContext,
+												  Max(nrows, 1) * sizeof(PoInvoice));
+
+	for (uint64 row = 0; row < nrows; row++)
+	{
+		Datum		values[PO_INVOICE_NCOLUMNS];
+		bool		nulls[PO_INVOICE_NCOLUMNS];
+
+		for (int i = 0; i < PO_INVOICE_NCOLUMNS; i++)
+			values[i] = column(row, i + 1, &nulls[i]);
+		po_invoice_from(&invoices[row], values, nulls);
+	}
+	SPI_finish();
+	*ninvoices = nrows;
+	return invoices;
+}
+
+/* the value that a statement gives, in the caller's memory */
+Datum
+po_read_datum(Oid schema, PoStatement statement, const Datum *args)
+{
+	Datum		value;
+	bool		isnull;
+
+	if (execute(schema, statement, args, NULL) == 0)
+		elog(ERROR, "statement %d of the store gave no row", statement);
+	value = column(0, 1, &isnull);
+	value = SPI_datumTransfer(value, false, -1);
+	SPI_finish();
+	return value;
+}
+
+PoBroken *
+po_read_broken(Oid schema, text *account_id, int *nbroken)
+{
+	Datum		arg = PointerGetDatum(account_id);
+	uint64		nrows = execute(schema, PO_READ_BROKEN, &arg, NULL);
+	PoBroken   *broken = palloc(Max(nrows, 1) * sizeof(PoBroken));
+	bool		isnull;
+
+	for (uint64 row = 0; row < nrows; row++)
+	{
+		broken[row].line_item_id = DatumGetInt64(column(row, 2, &isnull));
+		broken[row].po_number = DatumGetTextPCopy(column(row, 3, &isnull));
+		broken[row].line_number = DatumGetTextPCopy(column(row, 4, &isnull));
+		broken[row].balance = DatumGetNumericCopy(column(row, 5, &isnull));
+		broken[row].missing = DatumGetNumericCopy(column(row, 6, &isnull));
+	}
+	SPI_finish();
+	*nbroken = nrows;
+	return broken;
+}
+
+void
+po_write(Oid schema, PoStatement statement, const Datum *args, const char *nulls)
+{
+	execute(schema, statement, args, nulls);
+	SPI_finish();
+}
+
 /* ---- balances and ledger ---- */
 
 static Datum
@@ -265,100 +339,104 @@ array_datum(Datum *values, bool *nulls, int n, Oid type)
 											  typlen, typbyval, typalign));
 }
 
-/*
- * Adds each move's amount to the balance of its line item, and sets balance
- * to the new one; NULL where the line item is gone.  One move a line item.
- */
-void
-po_move_balances(Oid schema, PoMove *moves, int nmoves)
+/* args gets the moves' accounts, ids and amounts */
+static void
+move_arguments(const PoMove *moves, int nmoves, Datum *args)
 {
 	Datum	   *accounts = palloc(nmoves * sizeof(Datum));
 	Datum	   *ids = palloc(nmoves * sizeof(Datum));
 	Datum	   *amounts = palloc(nmoves * sizeof(Datum));
-	Datum		args[3];
-	uint64		nrows;
-	bool		isnull;
 
 	for (int i = 0; i < nmoves; i++)
 	{
 		accounts[i] = PointerGetDatum(moves[i].account_id);
 		ids[i] = Int64GetDatum(moves[i].line_item_id);
 		amounts[i] = NumericGetDatum(moves[i].amount);
-		moves[i].balance = NULL;
 	}
 	args[0] = array_datum(accounts, NULL, nmoves, TEXTOID);
 	args[1] = array_datum(ids, NULL, nmoves, INT8OID);
 	args[2] = array_datum(amounts, NULL, nmoves, NUMERICOID);
-	nrows = execute(schema, PO_MOVE_BALANCES, args, NULL);
+}
+
+/* sets each move's balance; NULL where the line item is gone or not tracked */
+void
+po_read_balances(Oid schema, PoMove *moves, int nmoves)
+{
+	Datum		args[3];
+	uint64		nrows;
+	bool		isnull;
+
+	for (int i = 0; i < nmoves; i++)
+		moves[i].balance = NULL;
+	move_arguments(moves, nmoves, args);
+	nrows = execute(schema, PO_READ_BALANCES, args, NULL);
 	for (uint64 row = 0; row < nrows; row++)
 	{
 		PoMove	   *move = &moves[DatumGetInt64(column(row, 1, &isnull)) - 1];
+		Datum		balance = column(row, 2, &isnull);
 
-		move->balance = DatumGetNumericCopy(column(row, 2, &isnull));
+		move->balance = isnull ? NULL : DatumGetNumericCopy(balance);
 	}
 	SPI_finish();
 }
 
-typedef struct LedgerColumn
+/* adds each move's amount to the balance of its line item; one move each */
+void
+po_move_balances(Oid schema, const PoMove *moves, int nmoves)
 {
-	Datum	   *values;
-	bool	   *nulls;
-} LedgerColumn;
+	Datum		args[3];
 
-static void
-put(LedgerColumn *column, int row, Datum value, bool isnull)
-{
-	column->values[row] = value;
-	column->nulls[row] = isnull;
+	move_arguments(moves, nmoves, args);
+	execute(schema, PO_MOVE_BALANCES, args, NULL);
+	SPI_finish();
 }
 
 static void
-put_text(LedgerColumn *column, int row, const text *value)
+put_text(Datum *values, bool *nulls, int attribute, const text *value)
 {
-	put(column, row, PointerGetDatum(value), value == NULL);
+	values[attribute - 1] = PointerGetDatum(value);
+	nulls[attribute - 1] = value == NULL;
 }
 
-static void
-put_entry(LedgerColumn *columns, int row, int64 entry_id, const PoEntry *entry)
+/* an entry as a row of the ledger; columns that a user added are null */
+static Datum
+entry_row(TupleDesc desc, int64 entry_id, const PoEntry *entry)
 {
-	put(&columns[0], row, Int64GetDatum(entry_id), false);
-	put_text(&columns[1], row, entry->account_id);
-	put(&columns[2], row, Int64GetDatum(entry->line_item_id), false);
-	put_text(&columns[3], row, entry->po_number);
-	put_text(&columns[4], row, entry->line_number);
-	put_text(&columns[5], row, entry->bill_from);
-	put_text(&columns[6], row, entry->invoice_id);
-	put(&columns[7], row, CStringGetTextDatum(entry->kind), false);
-	put(&columns[8], row, NumericGetDatum(entry->amount), false);
-	put(&columns[9], row, NumericGetDatum(entry->balance_after),
-		entry->balance_after == NULL);
-	put(&columns[10], row, TimestampTzGetDatum(entry->recorded_at), false);
-	put_text(&columns[11], row, entry->recorded_by);
-	put_text(&columns[12], row, entry->note);
+	Datum	   *values = palloc0(desc->natts * sizeof(Datum));
+	bool	   *nulls = palloc(desc->natts * sizeof(bool));
+
+	memset(nulls, true, desc->natts * sizeof(bool));
+	memset(nulls, false, Anum_ledger_note * sizeof(bool));
+	values[Anum_ledger_entry_id - 1] = Int64GetDatum(entry_id);
+	put_text(values, nulls, Anum_ledger_account_id, entry->account_id);
+	values[Anum_ledger_line_item_id - 1] = Int64GetDatum(entry->line_item_id);
+	put_text(values, nulls, Anum_ledger_po_number, entry->po_number);
+	put_text(values, nulls, Anum_ledger_line_number, entry->line_number);
+	put_text(values, nulls, Anum_ledger_bill_from, entry->bill_from);
+	put_text(values, nulls, Anum_ledger_invoice_id, entry->invoice_id);
+	values[Anum_ledger_entry_kind - 1] = CStringGetTextDatum(entry->kind);
+	values[Anum_ledger_amount - 1] = NumericGetDatum(entry->amount);
+	values[Anum_ledger_balance_after - 1] = NumericGetDatum(entry->balance_after);
+	nulls[Anum_ledger_balance_after - 1] = entry->balance_after == NULL;
+	values[Anum_ledger_recorded_at - 1] = TimestampTzGetDatum(entry->recorded_at);
+	put_text(values, nulls, Anum_ledger_recorded_by, entry->recorded_by);
+	put_text(values, nulls, Anum_ledger_note, entry->note);
+	return heap_copy_tuple_as_datum(heap_form_tuple(desc, values, nulls), desc);
 }
 
 /* in their order, which their ids follow */
 void
 po_write_ledger(Oid schema, const PoEntry *entries, int nentries)
 {
-	static const Oid types[PO_MAX_ARGS] = {
-		INT8OID, TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
-		NUMERICOID, NUMERICOID, TIMESTAMPTZOID, TEXTOID, TEXTOID
-	};
-	LedgerColumn columns[PO_MAX_ARGS];
-	Datum		args[PO_MAX_ARGS];
+	Relation	ledger = table_open(po_table_oid(schema, PO_LEDGER), RowExclusiveLock);
+	Datum	   *rows = palloc(nentries * sizeof(Datum));
+	Datum		arg;
 
-	for (int i = 0; i < PO_MAX_ARGS; i++)
-	{
-		columns[i].values = palloc(nentries * sizeof(Datum));
-		columns[i].nulls = palloc(nentries * sizeof(bool));
-	}
-	for (int row = 0; row < nentries; row++)
-		put_entry(columns, row, po_next_id(schema, "po_ledger_entry_id_seq"),
-				  &entries[row]);
-	for (int i = 0; i < PO_MAX_ARGS; i++)
-		args[i] = array_datum(columns[i].values, columns[i].nulls, nentries,
-							  types[i]);
-	execute(schema, PO_WRITE_LEDGER, args, NULL);
+	for (int i = 0; i < nentries; i++)
+		rows[i] = entry_row(RelationGetDescr(ledger),
+							po_next_id(schema, "po_ledger_entry_id_seq"), &entries[i]);
+	arg = array_datum(rows, NULL, nentries, ledger->rd_rel->reltype);
+	table_close(ledger, NoLock);
+	execute(schema, PO_WRITE_LEDGER, &arg, NULL);
 	SPI_finish();
 }

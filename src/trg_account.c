@@ -19,7 +19,7 @@
 static void
 check_time_zone(const PoTrigger *trigger)
 {
-	text	   *name = po_new_text(trigger, Anum_account_time_zone);
+	text	   *name = po_text(trigger->new, Anum_account_time_zone);
 	pg_tz	   *zone = name ? pg_tzset(text_to_cstring(name)) : NULL;
 
 	if (zone == NULL || !pg_tz_acceptable(zone))
@@ -35,7 +35,7 @@ static void
 check_thresholds(const PoTrigger *trigger)
 {
 	bool		isnull;
-	Datum		value = po_new(trigger, Anum_account_alert_thresholds, &isnull);
+	Datum		value = po_column(trigger->new, Anum_account_alert_thresholds, &isnull);
 	Numeric		zero = int64_to_numeric(0);
 	Numeric		one = int64_to_numeric(1);
 	Datum	   *elements;
@@ -63,7 +63,7 @@ check_thresholds(const PoTrigger *trigger)
 static void
 check_basis(const PoTrigger *trigger)
 {
-	text	   *value = po_new_text(trigger, Anum_account_period_basis);
+	text	   *value = po_text(trigger->new, Anum_account_period_basis);
 	char	   *basis = value ? text_to_cstring(value) : "";
 
 	if (strcmp(basis, "billing_period") != 0 && strcmp(basis, "issue_date") != 0 &&
@@ -90,7 +90,7 @@ check_limits(const PoTrigger *trigger)
 	for (size_t i = 0; i < lengthof(limits); i++)
 	{
 		bool		isnull;
-		int32		limit = DatumGetInt32(po_new(trigger, limits[i].attribute, &isnull));
+		int32		limit = DatumGetInt32(po_column(trigger->new, limits[i].attribute, &isnull));
 
 		if (!isnull && limit < 0)
 			ereport(ERROR,
@@ -104,9 +104,16 @@ static void
 check_row(PoTrigger *trigger)
 {
 	po_require(trigger, Anum_account_account_id, "Give the payer's account id.");
-	po_check_number(po_new_text(trigger, Anum_account_account_id), "account id");
+	po_check_number(po_text(trigger->new, Anum_account_account_id), "account id");
 	po_require(trigger, Anum_account_currency, "Give a code of ISO 4217, such as USD.");
-	po_check_currency(po_new_text(trigger, Anum_account_currency));
+	po_check_currency(po_text(trigger->new, Anum_account_currency));
+	po_require(trigger, Anum_account_period_basis, "Leave it out for billing_period.");
+	po_require(trigger, Anum_account_time_zone, "Leave it out for UTC.");
+	po_require(trigger, Anum_account_max_active_orders, "Leave it out for 100.");
+	po_require(trigger, Anum_account_max_line_items, "Leave it out for 100.");
+	po_require(trigger, Anum_account_max_contacts, "Leave it out for 10.");
+	po_require(trigger, Anum_account_alert_thresholds, "Leave it out for {0.75}, or give {}.");
+	po_require(trigger, Anum_account_marketplace_integration, "Leave it out for true.");
 	check_basis(trigger);
 	check_time_zone(trigger);
 	check_limits(trigger);
@@ -124,11 +131,11 @@ before_insert(PoTrigger *trigger)
 		return;
 	}
 	po_refuse_given(trigger, Anum_account_booked_at);
-	po_set_text(trigger, Anum_account_currency,
-				po_text_upper(po_new_text(trigger, Anum_account_currency)));
+	po_set_text(trigger->new, Anum_account_currency,
+				po_text_upper(po_text(trigger->new, Anum_account_currency)));
 	check_row(trigger);
-	po_set(trigger, Anum_account_created_at, TimestampTzGetDatum(stamp));
-	po_set(trigger, Anum_account_booked_at, TimestampTzGetDatum(stamp));
+	po_set_time(trigger->new, Anum_account_created_at, stamp);
+	po_set_time(trigger->new, Anum_account_booked_at, stamp);
 }
 
 /* a change of the account is a change of its configuration, under its lock */
@@ -145,19 +152,19 @@ before_update(PoTrigger *trigger)
 				 errhint("Add a new account.")));
 	po_refuse_changed(trigger, Anum_account_created_at);
 	po_refuse_changed(trigger, Anum_account_booked_at);
-	po_set_text(trigger, Anum_account_currency,
-				po_text_upper(po_new_text(trigger, Anum_account_currency)));
+	po_set_text(trigger->new, Anum_account_currency,
+				po_text_upper(po_text(trigger->new, Anum_account_currency)));
 	check_row(trigger);
-	booked_at = DatumGetTimestampTz(po_old(trigger, Anum_account_booked_at, &isnull));
+	booked_at = DatumGetTimestampTz(po_column(trigger->old, Anum_account_booked_at, &isnull));
 	booked_at = Max(po_clock_stamp(), booked_at + 1);
-	po_set(trigger, Anum_account_booked_at, TimestampTzGetDatum(booked_at));
+	po_set_time(trigger->new, Anum_account_booked_at, booked_at);
 }
 
 /* the foreign keys keep an account that has orders; this one that has books */
 static void
 before_delete(PoTrigger *trigger)
 {
-	Datum		arg = PointerGetDatum(po_old_text(trigger, Anum_account_account_id));
+	Datum		arg = PointerGetDatum(po_text(trigger->old, Anum_account_account_id));
 	PoIdentity	caller;
 	bool		has_books;
 
@@ -182,6 +189,7 @@ po_account_trigger(PG_FUNCTION_ARGS)
 	po_trigger_init(&trigger, fcinfo);
 	if (po_store_is_writing() && trigger.is_update)
 		return po_trigger_result(&trigger);
+	po_check_last(&trigger);
 	if (trigger.is_insert)
 		before_insert(&trigger);
 	else if (trigger.is_update)

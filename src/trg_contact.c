@@ -15,7 +15,7 @@
 
 #define MAX_EMAIL_LENGTH 320
 
-/* a duty of the AFTER trigger */
+/* what the AFTER trigger does once a statement */
 #define COUNT_CONTACTS	'c'
 
 /*
@@ -45,12 +45,13 @@ check_row(PoTrigger *trigger)
 	po_require(trigger, Anum_contact_account_id, "Give the order's account id.");
 	po_require(trigger, Anum_contact_po_number, "Give the order's number.");
 	po_require(trigger, Anum_contact_email, "Give one address, such as ap@example.com.");
-	check_email(po_new_text(trigger, Anum_contact_email));
+	check_email(po_text(trigger->new, Anum_contact_email));
 }
 
 static void
 before_insert(PoTrigger *trigger)
 {
+	TimestampTz stamp = po_clock_stamp();
 	text	   *account_id;
 	text	   *po_number;
 	PoOrder		order;
@@ -62,19 +63,19 @@ before_insert(PoTrigger *trigger)
 		check_row(trigger);
 		return;
 	}
-	po_set_text(trigger, Anum_contact_po_number,
-				po_text_trim(po_new_text(trigger, Anum_contact_po_number)));
+	po_set_text(trigger->new, Anum_contact_po_number,
+				po_text_trim(po_text(trigger->new, Anum_contact_po_number)));
 	check_row(trigger);
-	account_id = po_new_text(trigger, Anum_contact_account_id);
-	po_number = po_new_text(trigger, Anum_contact_po_number);
+	account_id = po_text(trigger->new, Anum_contact_account_id);
+	po_number = po_text(trigger->new, Anum_contact_po_number);
 	po_become_owner(trigger, &caller);
 	found = po_books_account(trigger->schema, account_id, PO_FOR_CONFIGURATION) != NULL &&
 		po_newest_order(trigger->schema, account_id, po_number, &order);
 	po_become(&caller);
 	if (!found)
 		po_report_no_order(account_id, po_number);
-	po_set(trigger, Anum_contact_created_at, TimestampTzGetDatum(po_clock_stamp()));
-	po_books_owe(COUNT_CONTACTS, account_id, po_number);
+	po_set_time(trigger->new, Anum_contact_created_at, stamp);
+	po_books_seen(stamp, 0);
 }
 
 static void
@@ -94,12 +95,13 @@ before_update(PoTrigger *trigger)
 static void
 after_insert(PoTrigger *trigger)
 {
-	text	   *account_id = po_new_text(trigger, Anum_contact_account_id);
-	text	   *po_number = po_new_text(trigger, Anum_contact_po_number);
+	text	   *account_id = po_text(trigger->new, Anum_contact_account_id);
+	text	   *po_number = po_text(trigger->new, Anum_contact_po_number);
 	PoIdentity	caller;
 
 	po_become_owner(trigger, &caller);
-	if (po_books_take(COUNT_CONTACTS, account_id, po_number))
+	if (po_books_was_seen(po_int64(trigger->new, Anum_contact_created_at), 0) &&
+		po_books_first(COUNT_CONTACTS, account_id, po_number))
 		po_limit_contacts(trigger->schema, account_id, po_number);
 	po_become(&caller);
 }
@@ -112,6 +114,7 @@ po_contact_trigger(PG_FUNCTION_ARGS)
 	PoTrigger	trigger;
 
 	po_trigger_init(&trigger, fcinfo);
+	po_check_last(&trigger);
 	if (!trigger.before)
 		after_insert(&trigger);
 	else if (trigger.is_insert)

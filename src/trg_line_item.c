@@ -18,35 +18,11 @@
 #include "store.h"
 #include "trigger.h"
 
-/* duties of the AFTER trigger */
+/* what the AFTER trigger does once a statement */
 #define TOUCH_ORDER			't'
 #define COUNT_LINE_ITEMS	'l'
 
 /* ---- values ---- */
-
-static Numeric
-numeric_column(Datum value, bool isnull)
-{
-	return isnull ? NULL : DatumGetNumeric(value);
-}
-
-static Numeric
-new_numeric(const PoTrigger *trigger, int attribute)
-{
-	bool		isnull;
-	Datum		value = po_new(trigger, attribute, &isnull);
-
-	return numeric_column(value, isnull);
-}
-
-static Numeric
-old_numeric(const PoTrigger *trigger, int attribute)
-{
-	bool		isnull;
-	Datum		value = po_old(trigger, attribute, &isnull);
-
-	return numeric_column(value, isnull);
-}
 
 static Numeric
 calculate(PGFunction operation, Numeric a, Numeric b)
@@ -56,12 +32,9 @@ calculate(PGFunction operation, Numeric a, Numeric b)
 }
 
 static bool
-tracked(HeapTuple tuple, TupleDesc desc)
+tracked(PoRow *row)
 {
-	bool		isnull;
-	Datum		value = heap_getattr(tuple, Anum_line_item_balance_tracked, desc, &isnull);
-
-	return !isnull && DatumGetBool(value);
+	return po_bool(row, Anum_line_item_balance_tracked);
 }
 
 /*
@@ -69,15 +42,12 @@ tracked(HeapTuple tuple, TupleDesc desc)
  * yet in a BEFORE trigger, so this repeats its expression.
  */
 static Numeric
-net_value(HeapTuple tuple, TupleDesc desc)
+net_value(PoRow *row)
 {
-	bool		isnull;
-	Numeric		amount = DatumGetNumeric(heap_getattr(tuple, Anum_line_item_amount, desc, &isnull));
-	Numeric		quantity = DatumGetNumeric(heap_getattr(tuple, Anum_line_item_quantity, desc, &isnull));
-	Numeric		tax = DatumGetNumeric(heap_getattr(tuple, Anum_line_item_tax, desc, &isnull));
-	text	   *tax_kind = DatumGetTextPP(heap_getattr(tuple, Anum_line_item_tax_kind, desc, &isnull));
-	Numeric		consumed = DatumGetNumeric(heap_getattr(tuple, Anum_line_item_consumed_before, desc, &isnull));
-	Numeric		total = calculate(numeric_mul, amount, quantity);
+	Numeric		tax = po_numeric(row, Anum_line_item_tax);
+	text	   *tax_kind = po_text(row, Anum_line_item_tax_kind);
+	Numeric		total = calculate(numeric_mul, po_numeric(row, Anum_line_item_amount),
+								  po_numeric(row, Anum_line_item_quantity));
 
 	if (strcmp(text_to_cstring(tax_kind), "percent") == 0)
 	{
@@ -91,15 +61,7 @@ net_value(HeapTuple tuple, TupleDesc desc)
 	}
 	else
 		total = calculate(numeric_add, total, tax);
-	return calculate(numeric_sub, total, consumed);
-}
-
-static PoMonth
-new_month(const PoTrigger *trigger, int attribute)
-{
-	bool		isnull;
-
-	return DatumGetPoMonth(po_new(trigger, attribute, &isnull));
+	return calculate(numeric_sub, total, po_numeric(row, Anum_line_item_consumed_before));
 }
 
 /* ---- checks of the row itself, for history too ---- */
@@ -107,7 +69,7 @@ new_month(const PoTrigger *trigger, int attribute)
 static void
 check_tax_kind(const PoTrigger *trigger)
 {
-	char	   *kind = text_to_cstring(po_new_text(trigger, Anum_line_item_tax_kind));
+	char	   *kind = text_to_cstring(po_text(trigger->new, Anum_line_item_tax_kind));
 
 	if (strcmp(kind, "absolute") != 0 && strcmp(kind, "percent") != 0)
 		ereport(ERROR,
@@ -119,8 +81,8 @@ check_tax_kind(const PoTrigger *trigger)
 static void
 check_months(const PoTrigger *trigger)
 {
-	PoMonth		start = new_month(trigger, Anum_line_item_start_month);
-	PoMonth		end = new_month(trigger, Anum_line_item_end_month);
+	PoMonth		start = po_month_column(trigger->new, Anum_line_item_start_month);
+	PoMonth		end = po_month_column(trigger->new, Anum_line_item_end_month);
 	char		from[PO_MONTH_BUFSIZE];
 	char		to[PO_MONTH_BUFSIZE];
 
@@ -128,9 +90,10 @@ check_months(const PoTrigger *trigger)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
 				 errmsg("line item \"%s\" ends before it starts",
-						text_to_cstring(po_new_text(trigger, Anum_line_item_line_number))),
+						text_to_cstring(po_text(trigger->new, Anum_line_item_line_number))),
+				 trigger->is_insert || po_caller_may_read(trigger, PO_LINE_ITEM) ?
 				 errdetail("It starts in %s and ends in %s.",
-						   po_month_format(start, from), po_month_format(end, to)),
+						   po_month_format(start, from), po_month_format(end, to)) : 0,
 				 errhint("Give an end month that is not before the start month.")));
 }
 
@@ -149,12 +112,12 @@ check_row(const PoTrigger *trigger)
 	po_require(trigger, Anum_line_item_tax_kind, "Leave it out for absolute.");
 	po_require(trigger, Anum_line_item_consumed_before, "Leave it out for 0.");
 	po_require(trigger, Anum_line_item_balance_tracked, "Leave it out for false.");
-	po_check_number(po_new_text(trigger, Anum_line_item_line_number), "line number");
+	po_check_number(po_text(trigger->new, Anum_line_item_line_number), "line number");
 	check_months(trigger);
-	po_check_money(new_numeric(trigger, Anum_line_item_amount), "amount");
-	po_check_money(new_numeric(trigger, Anum_line_item_quantity), "quantity");
-	po_check_money(new_numeric(trigger, Anum_line_item_tax), "tax");
-	po_check_money(new_numeric(trigger, Anum_line_item_consumed_before), "consumed_before");
+	po_check_money(po_numeric(trigger->new, Anum_line_item_amount), "amount");
+	po_check_money(po_numeric(trigger->new, Anum_line_item_quantity), "quantity");
+	po_check_money(po_numeric(trigger->new, Anum_line_item_tax), "tax");
+	po_check_money(po_numeric(trigger->new, Anum_line_item_consumed_before), "consumed_before");
 	check_tax_kind(trigger);
 }
 
@@ -163,8 +126,8 @@ check_row(const PoTrigger *trigger)
 static void
 check_period(const PoTrigger *trigger, const PoOrder *order)
 {
-	PoMonth		start = new_month(trigger, Anum_line_item_start_month);
-	PoMonth		end = new_month(trigger, Anum_line_item_end_month);
+	PoMonth		start = po_month_column(trigger->new, Anum_line_item_start_month);
+	PoMonth		end = po_month_column(trigger->new, Anum_line_item_end_month);
 	char		from[PO_MONTH_BUFSIZE];
 	char		to[PO_MONTH_BUFSIZE];
 	char		effective[PO_MONTH_BUFSIZE];
@@ -174,12 +137,15 @@ check_period(const PoTrigger *trigger, const PoOrder *order)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
 				 errmsg("the period of line item \"%s\" is outside that of its order \"%s\"",
-						text_to_cstring(po_new_text(trigger, Anum_line_item_line_number)),
+						text_to_cstring(po_text(trigger->new, Anum_line_item_line_number)),
 						text_to_cstring(order->po_number)),
+				 po_caller_may_read(trigger, PO_ORDER) ?
 				 errdetail("The line item is for %s to %s, the order for %s to %s.",
 						   po_month_format(start, from), po_month_format(end, to),
 						   po_month_format(order->effective_month, effective),
-						   po_month_format(order->expiration_month, expiration)),
+						   po_month_format(order->expiration_month, expiration)) :
+				 errdetail("The line item is for %s to %s.",
+						   po_month_format(start, from), po_month_format(end, to)),
 				 errhint("Change the line item's months, or extend the order first.")));
 }
 
@@ -188,9 +154,9 @@ static void
 check_tracking(const PoTrigger *trigger)
 {
 	static const char transaction[] = "marketplace.transaction";
-	text	   *type = po_new_text(trigger, Anum_line_item_line_type);
+	text	   *type = po_text(trigger->new, Anum_line_item_line_type);
 
-	if (tracked(trigger->new, trigger->desc) &&
+	if (tracked(trigger->new) &&
 		po_line_type_covers(transaction, sizeof(transaction) - 1,
 							VARDATA_ANY(type), VARSIZE_ANY_EXHDR(type)))
 		ereport(ERROR,
@@ -204,9 +170,9 @@ check_tracking(const PoTrigger *trigger)
 static void
 check_against_order(const PoTrigger *trigger, bool new_type)
 {
-	text	   *account_id = po_new_text(trigger, Anum_line_item_account_id);
-	text	   *po_number = po_new_text(trigger, Anum_line_item_po_number);
-	PoLineType *type = po_new_text(trigger, Anum_line_item_line_type);
+	text	   *account_id = po_text(trigger->new, Anum_line_item_account_id);
+	text	   *po_number = po_text(trigger->new, Anum_line_item_po_number);
+	PoLineType *type = po_text(trigger->new, Anum_line_item_line_type);
 	PoOrder		order;
 
 	if (po_books_account(trigger->schema, account_id, PO_FOR_CONFIGURATION) == NULL ||
@@ -218,15 +184,8 @@ check_against_order(const PoTrigger *trigger, bool new_type)
 	{
 		po_check_type(trigger->schema, type);
 		po_check_seller_bills(trigger->schema, order.bill_from, type,
-							  TupleDescAttr(trigger->desc,
-											Anum_line_item_line_type - 1)->atttypid);
+							  po_caller_may_read(trigger, PO_ORDER));
 	}
-}
-
-static void
-owe_touch(const PoTrigger *trigger, text *account_id, text *po_number)
-{
-	po_books_owe(TOUCH_ORDER, account_id, po_number);
 }
 
 /* ---- BEFORE ---- */
@@ -246,10 +205,10 @@ before_insert(PoTrigger *trigger)
 	po_refuse_given(trigger, Anum_line_item_line_item_id);
 	po_refuse_given(trigger, Anum_line_item_balance);
 	po_refuse_given(trigger, Anum_line_item_updated_at);
-	po_set_text(trigger, Anum_line_item_po_number,
-				po_text_trim(po_new_text(trigger, Anum_line_item_po_number)));
-	po_set_text(trigger, Anum_line_item_line_number,
-				po_text_trim(po_new_text(trigger, Anum_line_item_line_number)));
+	po_set_text(trigger->new, Anum_line_item_po_number,
+				po_text_trim(po_text(trigger->new, Anum_line_item_po_number)));
+	po_set_text(trigger->new, Anum_line_item_line_number,
+				po_text_trim(po_text(trigger->new, Anum_line_item_line_number)));
 	check_row(trigger);
 
 	po_become_owner(trigger, &caller);
@@ -257,33 +216,13 @@ before_insert(PoTrigger *trigger)
 	id = po_next_id(trigger->schema, "po_line_item_id_seq");
 	po_become(&caller);
 
-	po_set(trigger, Anum_line_item_line_item_id, Int64GetDatum(id));
-	po_set(trigger, Anum_line_item_created_at, TimestampTzGetDatum(stamp));
-	po_set(trigger, Anum_line_item_updated_at, TimestampTzGetDatum(stamp));
-	if (tracked(trigger->new, trigger->desc))
-	{
-		po_set(trigger, Anum_line_item_balance,
-			   NumericGetDatum(net_value(trigger->new, trigger->desc)));
-		po_books_owe_opening(id);
-	}
-	owe_touch(trigger, po_new_text(trigger, Anum_line_item_account_id),
-			  po_new_text(trigger, Anum_line_item_po_number));
-	po_books_owe(COUNT_LINE_ITEMS, po_new_text(trigger, Anum_line_item_account_id),
-				 po_new_text(trigger, Anum_line_item_po_number));
-}
-
-static bool
-anything_changed(const PoTrigger *trigger)
-{
-	for (int attribute = 1; attribute <= trigger->desc->natts; attribute++)
-	{
-		Form_pg_attribute att = TupleDescAttr(trigger->desc, attribute - 1);
-
-		/* generated columns are not computed yet */
-		if (!att->attisdropped && !att->attgenerated && po_changed(trigger, attribute))
-			return true;
-	}
-	return false;
+	po_set(trigger->new, Anum_line_item_line_item_id, Int64GetDatum(id));
+	po_set_time(trigger->new, Anum_line_item_created_at, stamp);
+	po_set_time(trigger->new, Anum_line_item_updated_at, stamp);
+	if (tracked(trigger->new))
+		po_set(trigger->new, Anum_line_item_balance,
+			   NumericGetDatum(net_value(trigger->new)));
+	po_books_seen(stamp, 0);
 }
 
 /* invoices have the number in print */
@@ -292,16 +231,16 @@ check_number_unused(const PoTrigger *trigger)
 {
 	bool		isnull;
 	Datum		args[] = {
-		PointerGetDatum(po_old_text(trigger, Anum_line_item_account_id)),
-		PointerGetDatum(po_old_text(trigger, Anum_line_item_po_number)),
-		po_old(trigger, Anum_line_item_line_item_id, &isnull)
+		PointerGetDatum(po_text(trigger->old, Anum_line_item_account_id)),
+		PointerGetDatum(po_text(trigger->old, Anum_line_item_po_number)),
+		po_column(trigger->old, Anum_line_item_line_item_id, &isnull)
 	};
 
 	if (po_exists(trigger->schema, PO_READ_LINE_ITEM_INVOICE, args))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("the number of line item \"%s\" cannot change while invoices are associated with it",
-						text_to_cstring(po_old_text(trigger, Anum_line_item_line_number))),
+						text_to_cstring(po_text(trigger->old, Anum_line_item_line_number))),
 				 errhint("Release its invoices first, or add another line item.")));
 }
 
@@ -311,12 +250,12 @@ computed_balance(const PoTrigger *trigger)
 {
 	bool		isnull;
 	Datum		args[] = {
-		PointerGetDatum(po_new_text(trigger, Anum_line_item_account_id)),
-		PointerGetDatum(po_new_text(trigger, Anum_line_item_po_number)),
-		po_new(trigger, Anum_line_item_line_item_id, &isnull)
+		PointerGetDatum(po_text(trigger->new, Anum_line_item_account_id)),
+		PointerGetDatum(po_text(trigger->new, Anum_line_item_po_number)),
+		po_column(trigger->new, Anum_line_item_line_item_id, &isnull)
 	};
 
-	return calculate(numeric_sub, net_value(trigger->new, trigger->desc),
+	return calculate(numeric_sub, net_value(trigger->new),
 					 po_sum(trigger->schema, PO_READ_ASSOCIATED_SUM, args));
 }
 
@@ -324,21 +263,35 @@ computed_balance(const PoTrigger *trigger)
 static void
 update_balance(PoTrigger *trigger)
 {
-	if (!tracked(trigger->new, trigger->desc))
-		po_set_null(trigger, Anum_line_item_balance);
-	else if (!tracked(trigger->old, trigger->desc))
-		po_set(trigger, Anum_line_item_balance,
+	if (!tracked(trigger->new))
+		po_set_null(trigger->new, Anum_line_item_balance);
+	else if (!tracked(trigger->old))
+		po_set(trigger->new, Anum_line_item_balance,
 			   NumericGetDatum(computed_balance(trigger)));
 	else
 	{
 		Numeric		change = calculate(numeric_sub,
-									   net_value(trigger->new, trigger->desc),
-									   net_value(trigger->old, trigger->desc));
-		Numeric		balance = old_numeric(trigger, Anum_line_item_balance);
+									   net_value(trigger->new),
+									   net_value(trigger->old));
+		Numeric		balance = po_numeric(trigger->old, Anum_line_item_balance);
 
-		po_set(trigger, Anum_line_item_balance,
+		po_set(trigger->new, Anum_line_item_balance,
 			   NumericGetDatum(calculate(numeric_add, balance, change)));
 	}
+}
+
+/* what a statement has booked on a line item, it cannot change in one breath */
+static void
+check_not_waiting(const PoTrigger *trigger)
+{
+	text	   *account_id = po_text(trigger->old, Anum_line_item_account_id);
+
+	if (po_books_wait_for(account_id, po_int64(trigger->old, Anum_line_item_line_item_id)))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("line item \"%s\" cannot change in the statement that books on it",
+						text_to_cstring(po_text(trigger->old, Anum_line_item_line_number))),
+				 errhint("Use two statements.")));
 }
 
 static void
@@ -356,10 +309,11 @@ before_update(PoTrigger *trigger)
 				(errcode(ERRCODE_CHECK_VIOLATION),
 				 errmsg("a line item stays on its order"),
 				 errhint("Delete the line item, and add it to the other order.")));
-	po_set_text(trigger, Anum_line_item_line_number,
-				po_text_trim(po_new_text(trigger, Anum_line_item_line_number)));
-	if (!anything_changed(trigger))
+	po_set_text(trigger->new, Anum_line_item_line_number,
+				po_text_trim(po_text(trigger->new, Anum_line_item_line_number)));
+	if (!po_anything_changed(trigger))
 		return;
+	check_not_waiting(trigger);
 	check_row(trigger);
 
 	po_become_owner(trigger, &caller);
@@ -368,21 +322,19 @@ before_update(PoTrigger *trigger)
 		check_number_unused(trigger);
 	update_balance(trigger);
 	po_become(&caller);
-	po_set(trigger, Anum_line_item_updated_at, TimestampTzGetDatum(po_clock_stamp()));
-	owe_touch(trigger, po_new_text(trigger, Anum_line_item_account_id),
-			  po_new_text(trigger, Anum_line_item_po_number));
+	po_set_time(trigger->new, Anum_line_item_updated_at, po_clock_stamp());
 }
 
 static void
 before_delete(PoTrigger *trigger)
 {
-	text	   *account_id = po_old_text(trigger, Anum_line_item_account_id);
+	text	   *account_id = po_text(trigger->old, Anum_line_item_account_id);
 	PoIdentity	caller;
 
+	check_not_waiting(trigger);
 	po_become_owner(trigger, &caller);
 	po_books_account(trigger->schema, account_id, PO_FOR_CONFIGURATION);
 	po_become(&caller);
-	owe_touch(trigger, account_id, po_old_text(trigger, Anum_line_item_po_number));
 }
 
 /* ---- AFTER ---- */
@@ -391,25 +343,19 @@ static void
 write_entry(const PoTrigger *trigger, const char *kind, Numeric amount,
 			Numeric balance_after, const char *note)
 {
-	HeapTuple	tuple = trigger->new ? trigger->new : trigger->old;
-	const PoAccount *account;
+	PoRow	   *row = po_trigger_row(trigger);
 	PoEntry		entry = {0};
-	bool		isnull;
 
-	entry.account_id = DatumGetTextPP(heap_getattr(tuple, Anum_line_item_account_id,
-												   trigger->desc, &isnull));
-	account = po_books_account(trigger->schema, entry.account_id, PO_FOR_CONFIGURATION);
-	entry.line_item_id = DatumGetInt64(heap_getattr(tuple, Anum_line_item_line_item_id,
-													trigger->desc, &isnull));
-	entry.po_number = DatumGetTextPP(heap_getattr(tuple, Anum_line_item_po_number,
-												  trigger->desc, &isnull));
-	entry.line_number = DatumGetTextPP(heap_getattr(tuple, Anum_line_item_line_number,
-													trigger->desc, &isnull));
+	entry.account_id = po_text(row, Anum_line_item_account_id);
+	entry.line_item_id = po_int64(row, Anum_line_item_line_item_id);
+	entry.po_number = po_text(row, Anum_line_item_po_number);
+	entry.line_number = po_text(row, Anum_line_item_line_number);
 	entry.kind = kind;
 	entry.amount = amount;
 	entry.balance_after = balance_after;
-	entry.recorded_at = account->booked_at;
-	entry.recorded_by = trigger->user;
+	entry.recorded_at = po_books_time(trigger->schema, entry.account_id,
+									  PO_FOR_CONFIGURATION);
+	entry.recorded_by = po_user();
 	entry.note = note ? cstring_to_text(note) : NULL;
 	po_write_ledger(trigger->schema, &entry, 1);
 }
@@ -417,18 +363,16 @@ write_entry(const PoTrigger *trigger, const char *kind, Numeric amount,
 static void
 after_insert(PoTrigger *trigger)
 {
-	bool		isnull;
-	int64		id = DatumGetInt64(po_new(trigger, Anum_line_item_line_item_id, &isnull));
-	text	   *account_id = po_new_text(trigger, Anum_line_item_account_id);
-	text	   *po_number = po_new_text(trigger, Anum_line_item_po_number);
+	text	   *account_id = po_text(trigger->new, Anum_line_item_account_id);
+	text	   *po_number = po_text(trigger->new, Anum_line_item_po_number);
 
-	if (po_books_take_opening(id))
+	if (tracked(trigger->new))
 	{
-		Numeric		balance = new_numeric(trigger, Anum_line_item_balance);
+		Numeric		balance = po_numeric(trigger->new, Anum_line_item_balance);
 
 		write_entry(trigger, "opening", balance, balance, NULL);
 	}
-	if (po_books_take(COUNT_LINE_ITEMS, account_id, po_number))
+	if (po_books_first(COUNT_LINE_ITEMS, account_id, po_number))
 		po_limit_line_items(trigger->schema, account_id, po_number);
 }
 
@@ -436,15 +380,15 @@ after_insert(PoTrigger *trigger)
 static void
 after_update(PoTrigger *trigger)
 {
-	bool		was_tracked = tracked(trigger->old, trigger->desc);
-	bool		is_tracked = tracked(trigger->new, trigger->desc);
-	Numeric		balance = new_numeric(trigger, Anum_line_item_balance);
+	bool		was_tracked = tracked(trigger->old);
+	bool		is_tracked = tracked(trigger->new);
+	Numeric		balance = po_numeric(trigger->new, Anum_line_item_balance);
 	bool		isnull;
 
 	if (was_tracked && is_tracked)
 	{
 		Numeric		change = calculate(numeric_sub, balance,
-									   old_numeric(trigger, Anum_line_item_balance));
+									   po_numeric(trigger->old, Anum_line_item_balance));
 
 		if (DatumGetBool(DirectFunctionCall2(numeric_ne, NumericGetDatum(change),
 											 NumericGetDatum(int64_to_numeric(0)))))
@@ -453,8 +397,8 @@ after_update(PoTrigger *trigger)
 	else if (is_tracked)
 	{
 		Datum		args[] = {
-			PointerGetDatum(po_new_text(trigger, Anum_line_item_account_id)),
-			po_new(trigger, Anum_line_item_line_item_id, &isnull)
+			PointerGetDatum(po_text(trigger->new, Anum_line_item_account_id)),
+			po_column(trigger->new, Anum_line_item_line_item_id, &isnull)
 		};
 
 		write_entry(trigger, "tracking",
@@ -471,10 +415,10 @@ after_update(PoTrigger *trigger)
 static void
 after_delete(PoTrigger *trigger)
 {
-	if (tracked(trigger->old, trigger->desc))
+	if (tracked(trigger->old))
 		write_entry(trigger, "closed",
 					calculate(numeric_sub, int64_to_numeric(0),
-							  old_numeric(trigger, Anum_line_item_balance)),
+							  po_numeric(trigger->old, Anum_line_item_balance)),
 					int64_to_numeric(0), "line item deleted");
 	else
 		write_entry(trigger, "closed", int64_to_numeric(0), NULL,
@@ -484,21 +428,16 @@ after_delete(PoTrigger *trigger)
 static void
 touch_order(PoTrigger *trigger)
 {
-	HeapTuple	tuple = trigger->new ? trigger->new : trigger->old;
-	bool		isnull;
-	text	   *account_id = DatumGetTextPP(heap_getattr(tuple, Anum_line_item_account_id,
-														 trigger->desc, &isnull));
-	text	   *po_number = DatumGetTextPP(heap_getattr(tuple, Anum_line_item_po_number,
-														trigger->desc, &isnull));
+	PoRow	   *row = po_trigger_row(trigger);
+	text	   *account_id = po_text(row, Anum_line_item_account_id);
+	text	   *po_number = po_text(row, Anum_line_item_po_number);
 
-	if (po_books_take(TOUCH_ORDER, account_id, po_number))
-	{
-		const PoAccount *account = po_books_account(trigger->schema, account_id,
-													PO_FOR_CONFIGURATION);
-
+	if (trigger->is_update && !po_changed(trigger, Anum_line_item_updated_at))
+		return;
+	if (po_books_first(TOUCH_ORDER, account_id, po_number))
 		po_touch_order(trigger->schema, account_id, po_number,
-					   Max(po_clock_stamp(), account->booked_at));
-	}
+					   Max(po_clock_stamp(),
+						   po_books_time(trigger->schema, account_id, PO_FOR_CONFIGURATION)));
 }
 
 static void
@@ -506,6 +445,10 @@ after(PoTrigger *trigger)
 {
 	PoIdentity	caller;
 
+	/* history means nothing more than itself */
+	if (trigger->is_insert &&
+		!po_books_was_seen(po_int64(trigger->new, Anum_line_item_created_at), 0))
+		return;
 	po_become_owner(trigger, &caller);
 	if (trigger->is_insert)
 		after_insert(trigger);
@@ -528,6 +471,7 @@ po_line_item_trigger(PG_FUNCTION_ARGS)
 	/* the store moves balances; that is no change of configuration */
 	if (trigger.is_update && po_store_is_writing())
 		return po_trigger_result(&trigger);
+	po_check_last(&trigger);
 	if (!trigger.before)
 		after(&trigger);
 	else if (trigger.is_insert)

@@ -21,7 +21,7 @@
 
 #define MAX_TAGS	50
 
-/* a duty of the AFTER trigger */
+/* what the AFTER trigger does once a statement */
 #define COUNT_ORDERS	'o'
 
 /* ---- checks of the row itself, for history too ---- */
@@ -30,7 +30,7 @@ static void
 check_word(const PoTrigger *trigger, int attribute, const char *what,
 		   const char *first, const char *second)
 {
-	char	   *value = text_to_cstring(po_new_text(trigger, attribute));
+	char	   *value = text_to_cstring(po_text(trigger->new, attribute));
 
 	if (strcmp(value, first) != 0 && strcmp(value, second) != 0)
 		ereport(ERROR,
@@ -39,19 +39,11 @@ check_word(const PoTrigger *trigger, int attribute, const char *what,
 				 errhint("Give %s or %s.", first, second)));
 }
 
-static PoMonth
-new_month(const PoTrigger *trigger, int attribute)
-{
-	bool		isnull;
-
-	return DatumGetPoMonth(po_new(trigger, attribute, &isnull));
-}
-
 static void
 check_months(const PoTrigger *trigger)
 {
-	PoMonth		effective = new_month(trigger, Anum_order_effective_month);
-	PoMonth		expiration = new_month(trigger, Anum_order_expiration_month);
+	PoMonth		effective = po_month_column(trigger->new, Anum_order_effective_month);
+	PoMonth		expiration = po_month_column(trigger->new, Anum_order_expiration_month);
 	char		from[PO_MONTH_BUFSIZE];
 	char		to[PO_MONTH_BUFSIZE];
 
@@ -59,10 +51,11 @@ check_months(const PoTrigger *trigger)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
 				 errmsg("purchase order \"%s\" expires before it takes effect",
-						text_to_cstring(po_new_text(trigger, Anum_order_po_number))),
+						text_to_cstring(po_text(trigger->new, Anum_order_po_number))),
+				 trigger->is_insert || po_caller_may_read(trigger, PO_ORDER) ?
 				 errdetail("It takes effect in %s and expires in %s.",
 						   po_month_format(effective, from),
-						   po_month_format(expiration, to)),
+						   po_month_format(expiration, to)) : 0,
 				 errhint("Give an expiration month that is not before the effective month.")));
 }
 
@@ -70,7 +63,7 @@ static void
 check_tags(const PoTrigger *trigger)
 {
 	bool		isnull;
-	Datum		value = po_new(trigger, Anum_order_tags, &isnull);
+	Datum		value = po_column(trigger->new, Anum_order_tags, &isnull);
 	Jsonb	   *tags;
 
 	if (isnull)
@@ -85,7 +78,7 @@ check_tags(const PoTrigger *trigger)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
 				 errmsg("purchase order \"%s\" has %d tags",
-						text_to_cstring(po_new_text(trigger, Anum_order_po_number)),
+						text_to_cstring(po_text(trigger->new, Anum_order_po_number)),
 						(int) JB_ROOT_COUNT(tags)),
 				 errhint("An order has at most %d tags.", MAX_TAGS)));
 }
@@ -95,7 +88,7 @@ check_row(const PoTrigger *trigger)
 {
 	po_require(trigger, Anum_order_account_id, "Give the payer's account id.");
 	po_require(trigger, Anum_order_po_number, "Give the number that the order has in your books.");
-	po_check_number(po_new_text(trigger, Anum_order_po_number), "purchase order number");
+	po_check_number(po_text(trigger->new, Anum_order_po_number), "purchase order number");
 	po_require(trigger, Anum_order_bill_from, "Give the seller, such as AWS Inc.");
 	po_require(trigger, Anum_order_status, "Leave it out for active.");
 	check_word(trigger, Anum_order_status, "status", "active", "suspended");
@@ -104,20 +97,19 @@ check_row(const PoTrigger *trigger)
 	po_require(trigger, Anum_order_effective_month, "Give a month, such as 2026-01.");
 	po_require(trigger, Anum_order_expiration_month, "Give a month, such as 2026-12; 9999-12 means no end.");
 	po_require(trigger, Anum_order_currency, "Leave it out for the account's currency.");
-	po_check_currency(po_new_text(trigger, Anum_order_currency));
+	po_check_currency(po_text(trigger->new, Anum_order_currency));
 	check_months(trigger);
 	check_tags(trigger);
 }
 
 /* the row as the rules see it; its updated_at may not be set yet */
 static void
-order_from_tuple(PoOrder *order, HeapTuple tuple, TupleDesc desc)
+order_from_row(PoOrder *order, PoRow *row)
 {
 	Datum		values[PO_ORDER_NCOLUMNS];
 	bool		nulls[PO_ORDER_NCOLUMNS];
 
-	for (int i = 0; i < PO_ORDER_NCOLUMNS; i++)
-		values[i] = heap_getattr(tuple, po_order_attributes[i], desc, &nulls[i]);
+	po_columns(row, po_order_attributes, PO_ORDER_NCOLUMNS, values, nulls);
 	po_order_from(order, values, nulls);
 }
 
@@ -125,12 +117,12 @@ order_from_tuple(PoOrder *order, HeapTuple tuple, TupleDesc desc)
 static void
 normalize(PoTrigger *trigger)
 {
-	po_set_text(trigger, Anum_order_po_number,
-				po_text_trim(po_new_text(trigger, Anum_order_po_number)));
-	po_set_text(trigger, Anum_order_currency,
-				po_text_upper(po_new_text(trigger, Anum_order_currency)));
-	po_set_text(trigger, Anum_order_bill_from,
-				po_seller_name(trigger->schema, po_new_text(trigger, Anum_order_bill_from)));
+	po_set_text(trigger->new, Anum_order_po_number,
+				po_text_trim(po_text(trigger->new, Anum_order_po_number)));
+	po_set_text(trigger->new, Anum_order_currency,
+				po_text_upper(po_text(trigger->new, Anum_order_currency)));
+	po_set_text(trigger->new, Anum_order_bill_from,
+				po_seller_name(trigger->schema, po_text(trigger->new, Anum_order_bill_from)));
 }
 
 /* ---- INSERT ---- */
@@ -139,7 +131,7 @@ normalize(PoTrigger *trigger)
 static const PoAccount *
 account_of(const PoTrigger *trigger)
 {
-	text	   *account_id = po_new_text(trigger, Anum_order_account_id);
+	text	   *account_id = po_text(trigger->new, Anum_order_account_id);
 	const PoAccount *account;
 
 	account = po_books_account(trigger->schema, account_id, PO_FOR_CONFIGURATION);
@@ -170,21 +162,21 @@ before_insert(PoTrigger *trigger)
 	}
 	po_refuse_given(trigger, Anum_order_updated_at);
 	po_require(trigger, Anum_order_account_id, "Give the payer's account id.");
-	po_check_number(po_new_text(trigger, Anum_order_account_id), "account id");
+	po_check_number(po_text(trigger->new, Anum_order_account_id), "account id");
 
 	po_become_owner(trigger, &caller);
 	account = account_of(trigger);
 	normalize(trigger);
-	if (po_new_is_null(trigger, Anum_order_currency))
-		po_set_text(trigger, Anum_order_currency, account->currency);
+	if (po_is_null(trigger->new, Anum_order_currency))
+		po_set_text(trigger->new, Anum_order_currency, account->currency);
 	check_row(trigger);
-	po_check_seller(trigger->schema, po_new_text(trigger, Anum_order_bill_from));
+	po_check_seller(trigger->schema, po_text(trigger->new, Anum_order_bill_from));
 	po_become(&caller);
 
 	stamp = Max(po_clock_stamp(), account->booked_at);
-	po_set(trigger, Anum_order_created_at, TimestampTzGetDatum(stamp));
-	po_set(trigger, Anum_order_updated_at, TimestampTzGetDatum(stamp));
-	po_books_owe(COUNT_ORDERS, po_new_text(trigger, Anum_order_account_id), NULL);
+	po_set_time(trigger->new, Anum_order_created_at, stamp);
+	po_set_time(trigger->new, Anum_order_updated_at, stamp);
+	po_books_seen(stamp, 0);
 }
 
 /* ---- UPDATE ---- */
@@ -205,9 +197,9 @@ check_key_unchanged(const PoTrigger *trigger)
 static void
 check_under_invoices(const PoTrigger *trigger)
 {
-	text	   *po_number = po_old_text(trigger, Anum_order_po_number);
+	text	   *po_number = po_text(trigger->old, Anum_order_po_number);
 	Datum		args[] = {
-		PointerGetDatum(po_old_text(trigger, Anum_order_account_id)),
+		PointerGetDatum(po_text(trigger->old, Anum_order_account_id)),
 		PointerGetDatum(po_number)
 	};
 
@@ -224,13 +216,13 @@ check_under_invoices(const PoTrigger *trigger)
 
 /* names the line items only to those who may see them */
 static void
-check_line_items_inside(const PoTrigger *trigger, bool may_read)
+check_line_items_inside(const PoTrigger *trigger)
 {
-	text	   *po_number = po_new_text(trigger, Anum_order_po_number);
-	PoMonth		effective = new_month(trigger, Anum_order_effective_month);
-	PoMonth		expiration = new_month(trigger, Anum_order_expiration_month);
+	text	   *po_number = po_text(trigger->new, Anum_order_po_number);
+	PoMonth		effective = po_month_column(trigger->new, Anum_order_effective_month);
+	PoMonth		expiration = po_month_column(trigger->new, Anum_order_expiration_month);
 	Datum		args[] = {
-		PointerGetDatum(po_new_text(trigger, Anum_order_account_id)),
+		PointerGetDatum(po_text(trigger->new, Anum_order_account_id)),
 		PointerGetDatum(po_number),
 		PoMonthGetDatum(effective), PoMonthGetDatum(expiration)
 	};
@@ -249,7 +241,8 @@ check_line_items_inside(const PoTrigger *trigger, bool may_read)
 			 errmsg("purchase order \"%s\" has line items outside %s to %s",
 					text_to_cstring(po_number), po_month_format(effective, from),
 					po_month_format(expiration, to)),
-			 may_read ? errdetail("Line items outside: %s.", outside) :
+			 po_caller_may_read(trigger, PO_LINE_ITEM) ?
+			 errdetail("Line items outside: %s.", outside) :
 			 errdetail("Some of its line items start before or end after."),
 			 errhint("Change the months of these line items first.")));
 }
@@ -258,8 +251,7 @@ check_line_items_inside(const PoTrigger *trigger, bool may_read)
 static void
 check_new_seller(const PoTrigger *trigger)
 {
-	text	   *bill_from = po_new_text(trigger, Anum_order_bill_from);
-	Oid			line_items = po_table_oid(trigger->schema, PO_LINE_ITEM);
+	text	   *bill_from = po_text(trigger->new, Anum_order_bill_from);
 	PoOrder		order;
 	PoReader   *reader;
 	PoLineItem	item;
@@ -268,35 +260,21 @@ check_new_seller(const PoTrigger *trigger)
 	if (!po_changed(trigger, Anum_order_bill_from))
 		return;
 	po_check_seller(trigger->schema, bill_from);
-	order_from_tuple(&order, trigger->old, trigger->desc);
+	order_from_row(&order, trigger->old);
 	po_see_newest();
 	reader = po_reader_open(trigger->schema, true);
-	po_line_items_begin(reader, po_new_text(trigger, Anum_order_account_id),
+	po_line_items_begin(reader, po_text(trigger->new, Anum_order_account_id),
 						&order, 1, NULL, 0);
 	while (po_line_items_next(reader, &item, &place))
-		po_check_seller_bills(trigger->schema, bill_from, item.line_type,
-							  get_atttype(line_items, Anum_line_item_line_type));
+		po_check_seller_bills(trigger->schema, bill_from, item.line_type, true);
 	po_reader_close(reader);
 	PopActiveSnapshot();
-}
-
-static bool
-anything_changed(const PoTrigger *trigger)
-{
-	for (int attribute = 1; attribute <= trigger->desc->natts; attribute++)
-		if (!TupleDescAttr(trigger->desc, attribute - 1)->attisdropped &&
-			po_changed(trigger, attribute))
-			return true;
-	return false;
 }
 
 static void
 before_update(PoTrigger *trigger)
 {
-	bool		may_read = po_may_read(po_table_oid(trigger->schema, PO_LINE_ITEM));
 	const PoAccount *account;
-	PoOrder		old;
-	PoOrder		new;
 	PoIdentity	caller;
 
 	po_refuse_changed(trigger, Anum_order_created_at);
@@ -304,7 +282,7 @@ before_update(PoTrigger *trigger)
 	po_become_owner(trigger, &caller);
 	normalize(trigger);
 	check_key_unchanged(trigger);
-	if (!anything_changed(trigger))
+	if (!po_anything_changed(trigger))
 	{
 		po_become(&caller);
 		return;
@@ -312,17 +290,12 @@ before_update(PoTrigger *trigger)
 	check_row(trigger);
 	account = account_of(trigger);
 	check_under_invoices(trigger);
-	check_line_items_inside(trigger, may_read);
+	check_line_items_inside(trigger);
 	check_new_seller(trigger);
 	po_become(&caller);
 
-	/* an order that becomes active counts like a new one */
-	order_from_tuple(&old, trigger->old, trigger->desc);
-	order_from_tuple(&new, trigger->new, trigger->desc);
-	if (po_order_is_active(&new, account) && !po_order_is_active(&old, account))
-		po_books_owe(COUNT_ORDERS, po_new_text(trigger, Anum_order_account_id), NULL);
-	po_set(trigger, Anum_order_updated_at,
-		   TimestampTzGetDatum(Max(po_clock_stamp(), account->booked_at)));
+	po_set_time(trigger->new, Anum_order_updated_at,
+				Max(po_clock_stamp(), account->booked_at));
 }
 
 /* ---- DELETE, and AFTER ---- */
@@ -334,23 +307,39 @@ before_delete(PoTrigger *trigger)
 	PoIdentity	caller;
 
 	po_become_owner(trigger, &caller);
-	po_books_account(trigger->schema, po_old_text(trigger, Anum_order_account_id),
+	po_books_account(trigger->schema, po_text(trigger->old, Anum_order_account_id),
 					 PO_FOR_CONFIGURATION);
 	po_become(&caller);
+}
+
+/* an active order that is new, or one that becomes active; not history */
+static bool
+counts(PoTrigger *trigger, const PoAccount *account)
+{
+	PoOrder		order;
+
+	order_from_row(&order, trigger->new);
+	if (!po_order_is_active(&order, account))
+		return false;
+	if (trigger->is_insert)
+		return true;
+	order_from_row(&order, trigger->old);
+	return !po_order_is_active(&order, account);
 }
 
 /* counts what is in the table, whatever became of other rows of the statement */
 static void
 after(PoTrigger *trigger)
 {
-	text	   *account_id;
+	text	   *account_id = po_text(trigger->new, Anum_order_account_id);
 	PoIdentity	caller;
 
-	if (trigger->is_delete)
+	if (trigger->is_insert &&
+		!po_books_was_seen(po_int64(trigger->new, Anum_order_created_at), 0))
 		return;
-	account_id = po_new_text(trigger, Anum_order_account_id);
 	po_become_owner(trigger, &caller);
-	if (po_books_take(COUNT_ORDERS, account_id, NULL))
+	if (counts(trigger, account_of(trigger)) &&
+		po_books_first(COUNT_ORDERS, account_id, NULL))
 		po_limit_active_orders(trigger->schema, account_id);
 	po_become(&caller);
 }
@@ -366,6 +355,7 @@ po_order_trigger(PG_FUNCTION_ARGS)
 	/* the store moves updated_at for an edit of a line item */
 	if (trigger.is_update && po_store_is_writing())
 		return po_trigger_result(&trigger);
+	po_check_last(&trigger);
 	if (!trigger.before)
 		after(&trigger);
 	else if (trigger.is_insert)

@@ -6,12 +6,14 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/sysattr.h"
 #include "executor/spi.h"
 #include "utils/acl.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/relcache.h"
 
 #include "books.h"
 #include "clock.h"
@@ -43,13 +45,21 @@ refuse(const PoTrigger *trigger, int sqlstate, const char *what, const char *hin
 /* ---- seeds ---- */
 
 static bool
-is_seed(HeapTuple tuple, const PoTrigger *trigger)
+is_seed(PoRow *row, const PoTrigger *trigger)
 {
-	bool		isnull;
-	Datum		value = heap_getattr(tuple, column_number(trigger, "seeded"),
-									 trigger->desc, &isnull);
+	return po_bool(row, column_number(trigger, "seeded"));
+}
 
-	return !isnull && DatumGetBool(value);
+static bool
+key_changed(const PoTrigger *trigger)
+{
+	Bitmapset  *key = RelationGetIndexAttrBitmap(trigger->rel, INDEX_ATTR_BITMAP_PRIMARY_KEY);
+	int			member = -1;
+
+	while ((member = bms_next_member(key, member)) >= 0)
+		if (po_changed(trigger, member + FirstLowInvalidHeapAttributeNumber))
+			return true;
+	return false;
 }
 
 /* the owner's insert of a seed that is there, as a restore does */
@@ -58,7 +68,7 @@ update_seed(const PoTrigger *trigger)
 {
 	if (!has_privs_of_role(GetUserId(), trigger->rel->rd_rel->relowner))
 		return false;
-	return po_update_seed(trigger->rel, trigger->new);
+	return po_update_seed(trigger->rel, po_row_tuple(trigger->new));
 }
 
 /* an alias must not be a seller's name, or it would hide that seller */
@@ -67,7 +77,7 @@ check_seller_name(const PoTrigger *trigger)
 {
 	bool		is_alias = po_table_oid(trigger->schema, PO_SELLER_ALIAS) ==
 		RelationGetRelid(trigger->rel);
-	text	   *name = po_new_text(trigger, 1);
+	text	   *name = po_text(trigger->new, 1);
 	Datum		arg = PointerGetDatum(name);
 	PoIdentity	caller;
 	bool		clash;
@@ -100,6 +110,7 @@ po_seed_trigger(PG_FUNCTION_ARGS)
 	PoTrigger	trigger;
 
 	po_trigger_init(&trigger, fcinfo);
+	po_books_forget_accounts();	/* and what was read of sellers and types */
 	if (trigger.is_delete)
 	{
 		if (is_seed(trigger.old, &trigger))
@@ -110,7 +121,7 @@ po_seed_trigger(PG_FUNCTION_ARGS)
 	if (trigger.is_update)
 	{
 		if (is_seed(trigger.old, &trigger) &&
-			(po_changed(&trigger, 1) || po_changed(&trigger, column_number(&trigger, "seeded"))))
+			(key_changed(&trigger) || po_changed(&trigger, column_number(&trigger, "seeded"))))
 			refuse(&trigger, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 				   "changing the key of a seed row", "Set enabled = false, and add a row of your own.");
 		if (po_changed(&trigger, 1))
@@ -162,7 +173,7 @@ po_stamp_trigger(PG_FUNCTION_ARGS)
 	if (trigger.is_update)
 		po_refuse_changed(&trigger, column);
 	else if (!po_is_history(&trigger, column))
-		po_set(&trigger, column, TimestampTzGetDatum(po_clock_stamp()));
+		po_set_time(trigger.new, column, po_clock_stamp());
 	return po_trigger_result(&trigger);
 }
 
@@ -197,7 +208,7 @@ po_statement_trigger(PG_FUNCTION_ARGS)
 	if (po_store_is_writing())
 		return PointerGetDatum(NULL);
 	po_become_owner(&trigger, &caller);
-	po_books_close(trigger.schema);
+	po_books_close(trigger.schema, PO_IN_TRIGGER);
 	po_become(&caller);
 	return PointerGetDatum(NULL);
 }

@@ -8,7 +8,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "catalog/pg_authid.h"
+#include "catalog/pg_trigger.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -18,11 +18,20 @@
 #include "utils/rel.h"
 #include "utils/rls.h"
 
+#include "books.h"
 #include "trigger.h"
 
 #define MAX_NUMBER_LENGTH 200
 
 /* ---- protocol ---- */
+
+static PoRow *
+init_row(PoRow *row, HeapTuple tuple, TupleDesc desc)
+{
+	row->tuple = tuple;
+	row->desc = desc;
+	return row;
+}
 
 void
 po_trigger_init(PoTrigger *trigger, FunctionCallInfo fcinfo)
@@ -42,105 +51,226 @@ po_trigger_init(PoTrigger *trigger, FunctionCallInfo fcinfo)
 	trigger->is_insert = TRIGGER_FIRED_BY_INSERT(data->tg_event);
 	trigger->is_update = TRIGGER_FIRED_BY_UPDATE(data->tg_event);
 	trigger->is_delete = TRIGGER_FIRED_BY_DELETE(data->tg_event);
-	if (TRIGGER_FIRED_FOR_ROW(data->tg_event))
-	{
-		trigger->old = trigger->is_insert ? NULL : data->tg_trigtuple;
-		trigger->new = trigger->is_insert ? data->tg_trigtuple :
-			trigger->is_update ? data->tg_newtuple : NULL;
-	}
-	/* the role that SET ROLE chose, whatever function it calls */
-	trigger->user = cstring_to_text(GetUserNameFromId(GetOuterUserId(), false));
+	trigger->caller = GetUserId();
+	if (!TRIGGER_FIRED_FOR_ROW(data->tg_event))
+		return;
+	if (trigger->before)
+		po_books_rows_coming();
+	if (!trigger->is_insert)
+		trigger->old = init_row(&trigger->rows[0], data->tg_trigtuple, trigger->desc);
+	if (!trigger->is_delete)
+		trigger->new = init_row(&trigger->rows[1],
+								trigger->is_insert ? data->tg_trigtuple : data->tg_newtuple,
+								trigger->desc);
+}
+
+static bool
+fires_after(const PoTrigger *trigger, const Trigger *other)
+{
+	return strcmp(other->tgname, PO_BEFORE_NAME) > 0 &&
+		other->tgenabled != TRIGGER_DISABLED &&
+		TRIGGER_FOR_ROW(other->tgtype) && TRIGGER_FOR_BEFORE(other->tgtype) &&
+		((trigger->is_insert && TRIGGER_FOR_INSERT(other->tgtype)) ||
+		 (trigger->is_update && TRIGGER_FOR_UPDATE(other->tgtype)) ||
+		 (trigger->is_delete && TRIGGER_FOR_DELETE(other->tgtype)));
+}
+
+/* a BEFORE ROW trigger that fires after ours, or NULL */
+static const Trigger *
+later_trigger(const PoTrigger *trigger)
+{
+	const TriggerDesc *triggers = trigger->rel->trigdesc;
+
+	for (int i = 0; i < triggers->numtriggers; i++)
+		if (fires_after(trigger, &triggers->triggers[i]))
+			return &triggers->triggers[i];
+	return NULL;
+}
+
+bool
+po_is_last(const PoTrigger *trigger)
+{
+	return later_trigger(trigger) == NULL;
+}
+
+/* what our BEFORE trigger checked and computed must be what is stored */
+void
+po_check_last(const PoTrigger *trigger)
+{
+	const Trigger *later = trigger->before ? later_trigger(trigger) : NULL;
+
+	if (later != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("trigger \"%s\" of \"%s\" would fire after \"%s\"",
+						later->tgname, RelationGetRelationName(trigger->rel),
+						PO_BEFORE_NAME),
+				 errhint("Triggers fire in the order of their names: give it a name that comes before.")));
+}
+
+/* the row that the trigger is about: NEW, or OLD of a delete */
+PoRow *
+po_trigger_row(const PoTrigger *trigger)
+{
+	return trigger->new != NULL ? trigger->new : trigger->old;
 }
 
 Datum
 po_trigger_result(const PoTrigger *trigger)
 {
-	return PointerGetDatum(trigger->new != NULL ? trigger->new : trigger->old);
+	return PointerGetDatum(po_row_tuple(po_trigger_row(trigger)));
 }
 
 /* ---- columns ---- */
 
-Datum
-po_new(const PoTrigger *trigger, int attribute, bool *isnull)
+static void
+deform(PoRow *row)
 {
-	return heap_getattr(trigger->new, attribute, trigger->desc, isnull);
+	if (row->values != NULL)
+		return;
+	row->values = palloc(row->desc->natts * sizeof(Datum));
+	row->nulls = palloc(row->desc->natts * sizeof(bool));
+	heap_deform_tuple(row->tuple, row->desc, row->values, row->nulls);
 }
 
 Datum
-po_old(const PoTrigger *trigger, int attribute, bool *isnull)
+po_column(PoRow *row, int attribute, bool *isnull)
 {
-	return heap_getattr(trigger->old, attribute, trigger->desc, isnull);
-}
-
-static text *
-text_column(HeapTuple tuple, TupleDesc desc, int attribute)
-{
-	bool		isnull;
-	Datum		value = heap_getattr(tuple, attribute, desc, &isnull);
-
-	return isnull ? NULL : DatumGetTextPP(value);
-}
-
-text *
-po_new_text(const PoTrigger *trigger, int attribute)
-{
-	return text_column(trigger->new, trigger->desc, attribute);
-}
-
-text *
-po_old_text(const PoTrigger *trigger, int attribute)
-{
-	return text_column(trigger->old, trigger->desc, attribute);
+	deform(row);
+	*isnull = row->nulls[attribute - 1];
+	return row->values[attribute - 1];
 }
 
 bool
-po_new_is_null(const PoTrigger *trigger, int attribute)
+po_is_null(PoRow *row, int attribute)
 {
-	return heap_attisnull(trigger->new, attribute, trigger->desc);
+	deform(row);
+	return row->nulls[attribute - 1];
+}
+
+text *
+po_text(PoRow *row, int attribute)
+{
+	return po_is_null(row, attribute) ? NULL : DatumGetTextPP(row->values[attribute - 1]);
+}
+
+Numeric
+po_numeric(PoRow *row, int attribute)
+{
+	return po_is_null(row, attribute) ? NULL : DatumGetNumeric(row->values[attribute - 1]);
+}
+
+/* of columns that are not null; 0 and false where they are */
+int64
+po_int64(PoRow *row, int attribute)
+{
+	return po_is_null(row, attribute) ? 0 : DatumGetInt64(row->values[attribute - 1]);
+}
+
+PoMonth
+po_month_column(PoRow *row, int attribute)
+{
+	return po_is_null(row, attribute) ? 0 : DatumGetPoMonth(row->values[attribute - 1]);
+}
+
+bool
+po_bool(PoRow *row, int attribute)
+{
+	return !po_is_null(row, attribute) && DatumGetBool(row->values[attribute - 1]);
+}
+
+/* what the po_*_from functions of row.h take */
+void
+po_columns(PoRow *row, const AttrNumber *attributes, int n, Datum *values, bool *nulls)
+{
+	for (int i = 0; i < n; i++)
+		values[i] = po_column(row, attributes[i], &nulls[i]);
+}
+
+/* the row as a tuple, with what was set */
+HeapTuple
+po_row_tuple(PoRow *row)
+{
+	HeapTuple	tuple;
+
+	if (!row->changed)
+		return row->tuple;
+	tuple = heap_form_tuple(row->desc, row->values, row->nulls);
+	tuple->t_data->t_ctid = row->tuple->t_data->t_ctid;
+	tuple->t_self = row->tuple->t_self;
+	tuple->t_tableOid = row->tuple->t_tableOid;
+	row->tuple = tuple;
+	row->changed = false;
+	return tuple;
+}
+
+static void
+set_column(PoRow *row, int attribute, Datum value, bool isnull)
+{
+	deform(row);
+	row->values[attribute - 1] = value;
+	row->nulls[attribute - 1] = isnull;
+	row->changed = true;
+}
+
+void
+po_set(PoRow *row, int attribute, Datum value)
+{
+	set_column(row, attribute, value, false);
+}
+
+void
+po_set_null(PoRow *row, int attribute)
+{
+	set_column(row, attribute, (Datum) 0, true);
+}
+
+/* null for NULL */
+void
+po_set_text(PoRow *row, int attribute, text *value)
+{
+	set_column(row, attribute, PointerGetDatum(value), value == NULL);
+}
+
+void
+po_set_time(PoRow *row, int attribute, TimestampTz value)
+{
+	set_column(row, attribute, TimestampTzGetDatum(value), false);
+}
+
+bool
+po_rows_differ(PoRow *a, PoRow *b, int attribute)
+{
+	Form_pg_attribute att = TupleDescAttr(a->desc, attribute - 1);
+	bool		a_isnull;
+	bool		b_isnull;
+	Datum		a_value = po_column(a, attribute, &a_isnull);
+	Datum		b_value = po_column(b, attribute, &b_isnull);
+
+	if (a_isnull || b_isnull)
+		return a_isnull != b_isnull;
+	return !datum_image_eq(a_value, b_value, att->attbyval, att->attlen);
 }
 
 /* is the value another one, in an update? */
 bool
 po_changed(const PoTrigger *trigger, int attribute)
 {
-	Form_pg_attribute att = TupleDescAttr(trigger->desc, attribute - 1);
-	bool		old_isnull;
-	bool		new_isnull;
-	Datum		old = po_old(trigger, attribute, &old_isnull);
-	Datum		new = po_new(trigger, attribute, &new_isnull);
-
-	if (old_isnull || new_isnull)
-		return old_isnull != new_isnull;
-	return !datum_image_eq(old, new, att->attbyval, att->attlen);
+	return po_rows_differ(trigger->old, trigger->new, attribute);
 }
 
-static void
-set_column(PoTrigger *trigger, int attribute, Datum value, bool isnull)
+bool
+po_anything_changed(const PoTrigger *trigger)
 {
-	trigger->new = heap_modify_tuple_by_cols(trigger->new, trigger->desc, 1,
-											 &attribute, &value, &isnull);
-}
+	for (int attribute = 1; attribute <= trigger->desc->natts; attribute++)
+	{
+		Form_pg_attribute att = TupleDescAttr(trigger->desc, attribute - 1);
 
-void
-po_set(PoTrigger *trigger, int attribute, Datum value)
-{
-	set_column(trigger, attribute, value, false);
-}
-
-void
-po_set_null(PoTrigger *trigger, int attribute)
-{
-	set_column(trigger, attribute, (Datum) 0, true);
-}
-
-/* null for NULL; leaves the row alone where the value is the same */
-void
-po_set_text(PoTrigger *trigger, int attribute, text *value)
-{
-	text	   *present = po_new_text(trigger, attribute);
-
-	if (present != value && !po_text_equal(present, value))
-		set_column(trigger, attribute, PointerGetDatum(value), value == NULL);
+		/* generated columns are not computed yet */
+		if (!att->attisdropped && !att->attgenerated && po_changed(trigger, attribute))
+			return true;
+	}
+	return false;
 }
 
 static const char *
@@ -158,7 +288,7 @@ column_name(const PoTrigger *trigger, int attribute)
 bool
 po_is_history(const PoTrigger *trigger, int attribute)
 {
-	if (!trigger->is_insert || po_new_is_null(trigger, attribute))
+	if (!trigger->is_insert || po_is_null(trigger->new, attribute))
 		return false;
 	if (!has_privs_of_role(GetUserId(), trigger->rel->rd_rel->relowner))
 		po_refuse_given(trigger, attribute);
@@ -179,7 +309,7 @@ refuse_column(const PoTrigger *trigger, int attribute, const char *hint)
 void
 po_refuse_given(const PoTrigger *trigger, int attribute)
 {
-	if (!po_new_is_null(trigger, attribute))
+	if (!po_is_null(trigger->new, attribute))
 		refuse_column(trigger, attribute, "Leave it out, or give null.");
 }
 
@@ -195,7 +325,7 @@ po_refuse_changed(const PoTrigger *trigger, int attribute)
 void
 po_require(const PoTrigger *trigger, int attribute, const char *hint)
 {
-	if (po_new_is_null(trigger, attribute))
+	if (po_is_null(trigger->new, attribute))
 		ereport(ERROR,
 				(errcode(ERRCODE_NOT_NULL_VIOLATION),
 				 errmsg("null value in column \"%s\" of relation \"%s\"",
@@ -225,7 +355,10 @@ po_check_number(text *value, const char *what)
 	{
 		unsigned char byte = data[i];
 
-		if (byte < 0x20 || byte == 0x7f)
+		/* those below 0x20, delete, and in Unicode U+0080 to U+009F */
+		if (byte < 0x20 || byte == 0x7f ||
+			(byte == 0xc2 && GetDatabaseEncoding() == PG_UTF8 &&
+			 (unsigned char) data[i + 1] < 0xa0))
 			ereport(ERROR,
 					(errcode(ERRCODE_CHECK_VIOLATION),
 					 errmsg("%s contains a control character", what),
@@ -247,6 +380,7 @@ po_check_currency(text *value)
 				(errcode(ERRCODE_CHECK_VIOLATION),
 				 errmsg("currency \"%s\" is not three letters",
 						text_to_cstring(value)),
+				 errdetail("It has %d bytes.", (int) VARSIZE_ANY_EXHDR(value)),
 				 errhint("Give a code of ISO 4217, such as USD.")));
 }
 
@@ -264,6 +398,7 @@ po_check_money(Numeric value, const char *what)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
 				 errmsg("%s must not be %s", what, printed),
+				 errdetail("Money is counted in finite numbers from 0 on."),
 				 errhint("Give a number that is finite and not negative.")));
 }
 
@@ -288,10 +423,12 @@ po_become(const PoIdentity *before)
 	SetUserIdAndSecContext(before->user, before->context);
 }
 
-/* may the current user see the rows of a table, all of them? for messages */
+/* may the caller see all rows of a table? for what messages tell */
 bool
-po_may_read(Oid relid)
+po_caller_may_read(const PoTrigger *trigger, PoTable table)
 {
-	return pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK &&
-		check_enable_rls(relid, InvalidOid, true) != RLS_ENABLED;
+	Oid			relid = po_table_oid(trigger->schema, table);
+
+	return pg_class_aclcheck(relid, trigger->caller, ACL_SELECT) == ACLCHECK_OK &&
+		check_enable_rls(relid, trigger->caller, true) != RLS_ENABLED;
 }

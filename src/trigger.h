@@ -8,7 +8,20 @@
 #include "commands/trigger.h"
 #include "fmgr.h"
 
-#include "row.h"
+#include "store.h"
+
+/* the name of our BEFORE ROW trigger on every table */
+#define PO_BEFORE_NAME	"~po_mgmt_before"
+
+/* OLD or NEW; taken apart at the first look at a column */
+typedef struct PoRow
+{
+	HeapTuple	tuple;
+	TupleDesc	desc;
+	Datum	   *values;			/* NULL: not taken apart yet */
+	bool	   *nulls;
+	bool		changed;		/* tuple is not what values say */
+} PoRow;
 
 typedef struct PoTrigger
 {
@@ -19,9 +32,10 @@ typedef struct PoTrigger
 	bool		is_insert;
 	bool		is_update;
 	bool		is_delete;
-	HeapTuple	old;			/* NULL for an insert */
-	HeapTuple	new;			/* NULL for a delete */
-	text	   *user;			/* who does it, for the books */
+	PoRow	   *old;			/* NULL for an insert */
+	PoRow	   *new;			/* NULL for a delete */
+	PoRow		rows[2];
+	Oid			caller;			/* who runs the statement */
 } PoTrigger;
 
 /* who we were before we became the tables' owner */
@@ -33,16 +47,30 @@ typedef struct PoIdentity
 
 extern void po_trigger_init(PoTrigger *trigger, FunctionCallInfo fcinfo);
 extern Datum po_trigger_result(const PoTrigger *trigger);
+extern bool po_is_last(const PoTrigger *trigger);
+extern void po_check_last(const PoTrigger *trigger);
+extern PoRow *po_trigger_row(const PoTrigger *trigger);
 
-extern Datum po_new(const PoTrigger *trigger, int attribute, bool *isnull);
-extern Datum po_old(const PoTrigger *trigger, int attribute, bool *isnull);
-extern text *po_new_text(const PoTrigger *trigger, int attribute);
-extern text *po_old_text(const PoTrigger *trigger, int attribute);
-extern bool po_new_is_null(const PoTrigger *trigger, int attribute);
+/* columns of a row; a text that is null is NULL */
+extern Datum po_column(PoRow *row, int attribute, bool *isnull);
+extern bool po_is_null(PoRow *row, int attribute);
+extern text *po_text(PoRow *row, int attribute);
+extern Numeric po_numeric(PoRow *row, int attribute);
+extern int64 po_int64(PoRow *row, int attribute);
+extern PoMonth po_month_column(PoRow *row, int attribute);
+extern bool po_bool(PoRow *row, int attribute);
+extern void po_columns(PoRow *row, const AttrNumber *attributes, int n,
+					   Datum *values, bool *nulls);
+extern HeapTuple po_row_tuple(PoRow *row);
+
+extern void po_set(PoRow *row, int attribute, Datum value);
+extern void po_set_null(PoRow *row, int attribute);
+extern void po_set_text(PoRow *row, int attribute, text *value);
+extern void po_set_time(PoRow *row, int attribute, TimestampTz value);
+
+extern bool po_rows_differ(PoRow *a, PoRow *b, int attribute);
 extern bool po_changed(const PoTrigger *trigger, int attribute);
-extern void po_set(PoTrigger *trigger, int attribute, Datum value);
-extern void po_set_null(PoTrigger *trigger, int attribute);
-extern void po_set_text(PoTrigger *trigger, int attribute, text *value);
+extern bool po_anything_changed(const PoTrigger *trigger);
 
 extern bool po_is_history(const PoTrigger *trigger, int attribute);
 extern void po_refuse_given(const PoTrigger *trigger, int attribute);
@@ -55,6 +83,6 @@ extern void po_check_money(Numeric value, const char *what);
 
 extern void po_become_owner(const PoTrigger *trigger, PoIdentity *before);
 extern void po_become(const PoIdentity *before);
-extern bool po_may_read(Oid relid);
+extern bool po_caller_may_read(const PoTrigger *trigger, PoTable table);
 
 #endif							/* PO_TRIGGER_H */

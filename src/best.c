@@ -1,0 +1,178 @@
+/*
+ * best.c
+ *		The best line item for an invoice that is being booked, fast for many.
+ *
+ * The invoices of a load are alike: account, seller, type and month say what
+ * fits, and only balances move from one to the next.  So from the second of a
+ * kind on, the line items that fit are remembered in the order in which they
+ * rank apart from their balances, and the balances decide anew each time.
+ * The account is locked, and books.h says when all is to be forgotten.
+ */
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+
+#include "best.h"
+#include "books.h"
+#include "find.h"
+
+/* what is remembered stays below this */
+#define MAX_MEMORY	(64 * 1024 * 1024)
+
+typedef struct Remembered
+{
+	text	   *kind;			/* key */
+	PoCandidate *candidates;	/* NULL: seen once */
+	int			ncandidates;
+} Remembered;
+
+static HTAB *remembered = NULL;
+static uint64 generation;
+
+/* ---- kinds of invoices ---- */
+
+static void
+append_field(StringInfo buf, const text *value)
+{
+	int			len = value == NULL ? -1 : (int) VARSIZE_ANY_EXHDR(value);
+
+	appendBinaryStringInfo(buf, (const char *) &len, sizeof(len));
+	if (value != NULL)
+		appendBinaryStringInfo(buf, VARDATA_ANY(value), len);
+}
+
+/* all that the filters look at, but for the amount */
+static text *
+kind_of(const PoInvoice *invoice)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	append_field(&buf, invoice->account_id);
+	append_field(&buf, invoice->bill_from);
+	append_field(&buf, invoice->line_type);
+	append_field(&buf, invoice->currency);
+	append_field(&buf, invoice->tax_registration_number);
+	append_field(&buf, invoice->agreement_id);
+	append_field(&buf, invoice->requested_po_number);
+	append_field(&buf, invoice->requested_line_number);
+	appendBinaryStringInfo(&buf, (const char *) &invoice->billing_month, sizeof(PoMonth));
+	appendBinaryStringInfo(&buf, (const char *) &invoice->issued_on, sizeof(DateADT));
+	appendStringInfoChar(&buf, 'a' + invoice->out_of_cycle);
+	return cstring_to_text_with_len(buf.data, buf.len);
+}
+
+static void
+forget_if_old(void)
+{
+	if (remembered != NULL && generation == po_books_generation() &&
+		MemoryContextMemAllocated(po_books_memory(), true) <= MAX_MEMORY)
+		return;
+	if (remembered != NULL && generation == po_books_generation())
+		po_books_forget_memory();
+	remembered = po_text_hash_create("po_mgmt candidates", sizeof(Remembered),
+									 po_books_memory());
+	generation = po_books_generation();
+}
+
+/* the entry of this kind; NULL where it is a new one, which is then noted */
+static Remembered *
+recall(const PoInvoice *invoice)
+{
+	text	   *kind = kind_of(invoice);
+	Remembered *entry;
+	MemoryContext caller;
+
+	forget_if_old();
+	entry = hash_search(remembered, &kind, HASH_FIND, NULL);
+	if (entry != NULL)
+		return entry;
+	caller = MemoryContextSwitchTo(po_books_memory());
+	kind = DatumGetTextPCopy(PointerGetDatum(kind));
+	entry = hash_search(remembered, &kind, HASH_ENTER, NULL);
+	entry->candidates = NULL;
+	MemoryContextSwitchTo(caller);
+	return NULL;
+}
+
+/* ---- candidates ---- */
+
+static void
+find_candidates(Oid schema, const PoInvoice *invoice, const PoAccount *account,
+				PoFinder *finder)
+{
+	finder->schema = schema;
+	finder->reader = po_reader_open(schema, true);
+	finder->invoice = invoice;
+	finder->account = *account;
+	po_find_by_rules(finder);
+	po_reader_close(finder->reader);
+}
+
+static void
+remember(Remembered *entry, Oid schema, const PoInvoice *invoice,
+		 const PoAccount *account)
+{
+	PoFinder	finder = {0};
+	MemoryContext caller = MemoryContextSwitchTo(po_books_memory());
+
+	finder.any_balance = true;
+	find_candidates(schema, invoice, account, &finder);
+	entry->ncandidates = finder.ncandidates;
+	entry->candidates = finder.candidates != NULL ? finder.candidates :
+		palloc(sizeof(PoCandidate));
+	MemoryContextSwitchTo(caller);
+}
+
+/*
+ * The first that covers the invoice, of those that are first by specificity;
+ * where none of them does, the first of them.
+ */
+static bool
+choose(const Remembered *entry, const PoInvoice *invoice, PoLineItem *best)
+{
+	const PoRank *first = &entry->candidates[0].rank;
+
+	for (int i = 0; i < entry->ncandidates; i++)
+	{
+		const PoCandidate *candidate = &entry->candidates[i];
+
+		if (candidate->rank.specificity != first->specificity ||
+			candidate->rank.bound != first->bound)
+			break;
+		*best = *candidate->item;
+		if (best->balance_tracked)
+			best->balance = po_books_balance(best, unconstify(PoInvoice *, invoice));
+		if (po_match_covers(invoice, best))
+			return true;
+	}
+	if (entry->ncandidates > 0)
+		*best = *entry->candidates[0].item;
+	return entry->ncandidates > 0;
+}
+
+bool
+po_best_find(Oid schema, const PoInvoice *invoice, const PoAccount *account,
+			 PoLineItem *best)
+{
+	Remembered *entry = recall(invoice);
+
+	if (entry == NULL)
+	{
+		PoFinder	finder = {0};
+
+		finder.max_rank = 1;
+		finder.balance = po_books_balance;
+		finder.balance_arg = unconstify(PoInvoice *, invoice);
+		find_candidates(schema, invoice, account, &finder);
+		if (finder.ncandidates > 0)
+			*best = *finder.candidates[0].item;
+		return finder.ncandidates > 0;
+	}
+	if (entry->candidates == NULL)
+		remember(entry, schema, invoice, account);
+	return choose(entry, invoice, best);
+}

@@ -1,0 +1,370 @@
+/*
+ * rebook.c
+ *		The SQL functions that change an association later: assign, release,
+ *		rematch and void an invoice, and rematch what has no purchase order.
+ *
+ * Who may execute them need no right on balances or ledger, but must be able
+ * to see the invoice; the books are then written as the tables' owner.  Each
+ * does nothing where what it would do is done, so that it can be repeated.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
+#include "utils/snapmgr.h"
+
+#include "associate.h"
+#include "books.h"
+#include "clock.h"
+#include "limits.h"
+#include "seller.h"
+
+typedef struct Rebooking
+{
+	Oid			schema;
+	Oid			caller;			/* identity to go back to */
+	int			context;
+	const PoAccount *account;	/* locked; NULL where it is not known */
+	PoInvoice	invoice;		/* as it is now */
+} Rebooking;
+
+/* ---- arguments and identity ---- */
+
+static text *
+required(FunctionCallInfo fcinfo, int n, const char *name)
+{
+	if (PG_ARGISNULL(n))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("%s must not be null", name),
+				 errdetail("An invoice is named by its account, seller and number."),
+				 errhint("Give all three.")));
+	return PG_GETARG_TEXT_PP(n);
+}
+
+static void
+become_owner(Rebooking *rebooking)
+{
+	Relation	rel = RelationIdGetRelation(po_table_oid(rebooking->schema, PO_INVOICE));
+	Oid			owner = rel->rd_rel->relowner;
+
+	RelationClose(rel);
+	GetUserIdAndSecContext(&rebooking->caller, &rebooking->context);
+	SetUserIdAndSecContext(owner, rebooking->context | SECURITY_LOCAL_USERID_CHANGE |
+						   SECURITY_NOFORCE_RLS);
+}
+
+static void
+become_caller(const Rebooking *rebooking)
+{
+	SetUserIdAndSecContext(rebooking->caller, rebooking->context);
+}
+
+static void
+report_no_invoice(text *account_id, text *bill_from, text *invoice_id)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NO_DATA_FOUND),
+			 errmsg("invoice \"%s\" of \"%s\" does not exist in account \"%s\"",
+					text_to_cstring(invoice_id), text_to_cstring(bill_from),
+					text_to_cstring(account_id)),
+			 errhint("See po_invoice; ids are case-sensitive.")));
+}
+
+static bool
+read_newest(Oid schema, text *account_id, text *bill_from, text *invoice_id,
+			PoInvoice *invoice)
+{
+	bool		found;
+
+	po_see_newest();
+	found = po_read_invoice(schema, account_id, bill_from, invoice_id, invoice);
+	PopActiveSnapshot();
+	return found;
+}
+
+/* the caller must see it; then its account is locked and it is read again */
+static void
+begin(Rebooking *rebooking, FunctionCallInfo fcinfo)
+{
+	text	   *account_id = required(fcinfo, 0, "account_id");
+	text	   *bill_from = required(fcinfo, 1, "bill_from");
+	text	   *invoice_id = required(fcinfo, 2, "invoice_id");
+	Oid			schema = get_func_namespace(fcinfo->flinfo->fn_oid);
+
+	memset(rebooking, 0, sizeof(*rebooking));
+	rebooking->schema = schema;
+	bill_from = po_seller_name(schema, bill_from);
+	if (!read_newest(schema, account_id, bill_from, invoice_id, &rebooking->invoice))
+		report_no_invoice(account_id, bill_from, invoice_id);
+	become_owner(rebooking);
+	rebooking->account = po_books_account(schema, account_id, PO_FOR_BOOKING);
+	if (!read_newest(schema, account_id, bill_from, invoice_id, &rebooking->invoice))
+		report_no_invoice(account_id, bill_from, invoice_id);
+}
+
+/* writes what was booked, and gives the row back as the function's result */
+static Datum
+end(Rebooking *rebooking)
+{
+	PoInvoice  *invoice = &rebooking->invoice;
+	Datum		args[] = {
+		PointerGetDatum(invoice->account_id), PointerGetDatum(invoice->bill_from),
+		PointerGetDatum(invoice->invoice_id)
+	};
+
+	po_books_close(rebooking->schema, PO_IN_FUNCTION);
+	become_caller(rebooking);
+	return po_read_datum(rebooking->schema, PO_READ_INVOICE_ROW, args);
+}
+
+/* ---- booking anew ---- */
+
+static void
+write_association(const Rebooking *rebooking, const PoInvoice *invoice,
+				  const PoAssociation *association, TimestampTz now, bool make_void)
+{
+	Datum		args[10] = {
+		PointerGetDatum(invoice->account_id), PointerGetDatum(invoice->bill_from),
+		PointerGetDatum(invoice->invoice_id)
+	};
+	char		nulls[11] = "   nnnnnnn";
+
+	if (association->kind != NULL)
+	{
+		args[3] = PointerGetDatum(association->po_number);
+		args[4] = PointerGetDatum(association->line_number);
+		args[5] = CStringGetTextDatum(association->kind);
+		args[6] = Int64GetDatum(association->line_item_id);
+		args[7] = TimestampTzGetDatum(now);
+		args[8] = PointerGetDatum(po_user());
+		memset(nulls, ' ', 9);
+	}
+	if (make_void)
+	{
+		args[9] = TimestampTzGetDatum(now);
+		nulls[9] = ' ';
+	}
+	po_write(rebooking->schema, PO_ASSOCIATE, args, nulls);
+}
+
+/* a release entry, an association entry, and the invoice's own columns */
+static void
+rebook(const Rebooking *rebooking, const PoInvoice *invoice,
+	   const PoAssociation *association, text *note, bool make_void)
+{
+	TimestampTz now = po_books_time(rebooking->schema, invoice->account_id, PO_FOR_BOOKING);
+	PoEntry		entry;
+
+	if (invoice->line_item_id != 0 || association->kind != NULL)
+		po_check_open(rebooking->account, invoice->billing_month);
+	if (invoice->line_item_id != 0)
+	{
+		po_entry_of_invoice(&entry, invoice, "release", invoice->amount, now);
+		entry.note = note;
+		po_books_add(&entry, po_is_tracked(rebooking->schema, invoice), PO_IN_FUNCTION);
+	}
+	if (association->kind != NULL)
+	{
+		po_entry_of_association(&entry, invoice, association, now);
+		entry.note = note;
+		po_books_add(&entry, association->tracked, PO_IN_FUNCTION);
+	}
+	write_association(rebooking, invoice, association, now, make_void);
+}
+
+/* does it go where it is already? */
+static bool
+stays(const PoInvoice *invoice, const PoAssociation *association)
+{
+	bool		by_hand = association->kind != NULL && strcmp(association->kind, "manual") == 0;
+
+	return invoice->line_item_id == association->line_item_id &&
+		invoice->by_hand == by_hand;
+}
+
+/* credit memos follow their original, but for those assigned by hand */
+static void
+rebook_followers(const Rebooking *rebooking, const PoInvoice *original,
+				 const PoAssociation *association, text *note)
+{
+	Datum		args[] = {
+		PointerGetDatum(original->account_id), PointerGetDatum(original->bill_from),
+		PointerGetDatum(original->invoice_id)
+	};
+	PoAssociation followed = *association;
+	PoInvoice  *memos;
+	int			nmemos;
+
+	if (followed.kind != NULL)
+		followed.kind = "credit";
+	memos = po_read_invoices(rebooking->schema, PO_READ_FOLLOWERS, args, &nmemos);
+	for (int i = 0; i < nmemos; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (memos[i].by_hand || stays(&memos[i], &followed) ||
+			!po_text_equal(memos[i].currency, original->currency))
+			continue;
+		rebook(rebooking, &memos[i], &followed, note, false);
+	}
+}
+
+static void
+rebook_all(Rebooking *rebooking, const PoAssociation *association, text *note,
+		   bool make_void)
+{
+	if (stays(&rebooking->invoice, association) && !make_void)
+		return;
+	rebook(rebooking, &rebooking->invoice, association, note, make_void);
+	rebook_followers(rebooking, &rebooking->invoice, association, note);
+}
+
+static void
+check_not_void(const PoInvoice *invoice)
+{
+	if (invoice->is_void)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("invoice \"%s\" is void", text_to_cstring(invoice->invoice_id)),
+				 errhint("A void invoice is not booked; insert a new one.")));
+}
+
+/* the association by today's rules, its own amount given back */
+static void
+decide(const Rebooking *rebooking, PoAssociation *association)
+{
+	PoInvoice	anew = rebooking->invoice;
+
+	anew.po_number = anew.line_number = NULL;
+	po_see_newest();
+	po_associate(rebooking->schema, &anew, rebooking->account, association);
+	PopActiveSnapshot();
+}
+
+/* ---- SQL functions ---- */
+
+PG_FUNCTION_INFO_V1(po_assign_invoice);
+Datum
+po_assign_invoice(PG_FUNCTION_ARGS)
+{
+	Rebooking	rebooking;
+	PoAssociation association = {0};
+	PoInvoice	wanted;
+
+	begin(&rebooking, fcinfo);
+	check_not_void(&rebooking.invoice);
+	wanted = rebooking.invoice;
+	wanted.po_number = po_text_trim(required(fcinfo, 3, "po_number"));
+	wanted.line_number = PG_ARGISNULL(4) ? NULL : po_text_trim(PG_GETARG_TEXT_PP(4));
+	if (wanted.po_number == NULL)
+		po_report_no_order(wanted.account_id, PG_GETARG_TEXT_PP(3));
+	po_see_newest();
+	po_associate_by_hand(rebooking.schema, &wanted, rebooking.account, &association);
+	PopActiveSnapshot();
+	rebook_all(&rebooking, &association,
+			   PG_ARGISNULL(5) ? NULL : PG_GETARG_TEXT_PP(5), false);
+	return end(&rebooking);
+}
+
+PG_FUNCTION_INFO_V1(po_release_invoice);
+Datum
+po_release_invoice(PG_FUNCTION_ARGS)
+{
+	Rebooking	rebooking;
+	PoAssociation nothing = {0};
+
+	begin(&rebooking, fcinfo);
+	if (rebooking.invoice.line_item_id != 0)
+		rebook_all(&rebooking, &nothing,
+				   PG_ARGISNULL(3) ? NULL : PG_GETARG_TEXT_PP(3), false);
+	return end(&rebooking);
+}
+
+PG_FUNCTION_INFO_V1(po_void_invoice);
+Datum
+po_void_invoice(PG_FUNCTION_ARGS)
+{
+	Rebooking	rebooking;
+	PoAssociation nothing = {0};
+
+	begin(&rebooking, fcinfo);
+	if (!rebooking.invoice.is_void)
+		rebook_all(&rebooking, &nothing,
+				   PG_ARGISNULL(3) ? NULL : PG_GETARG_TEXT_PP(3), true);
+	return end(&rebooking);
+}
+
+PG_FUNCTION_INFO_V1(po_rematch_invoice);
+Datum
+po_rematch_invoice(PG_FUNCTION_ARGS)
+{
+	Rebooking	rebooking;
+	PoAssociation association;
+
+	begin(&rebooking, fcinfo);
+	check_not_void(&rebooking.invoice);
+	if (!rebooking.invoice.by_hand || (!PG_ARGISNULL(3) && PG_GETARG_BOOL(3)))
+	{
+		decide(&rebooking, &association);
+		rebook_all(&rebooking, &association, cstring_to_text("matched again"), false);
+	}
+	return end(&rebooking);
+}
+
+/* one of many: closed months are left as they are */
+static bool
+rematch_one(Rebooking *rebooking, const PoInvoice *seen)
+{
+	PoAssociation association;
+	PoInvoice  *invoice = &rebooking->invoice;
+
+	rebooking->account = po_books_account(rebooking->schema, seen->account_id, PO_FOR_BOOKING);
+	if (rebooking->account == NULL ||
+		(rebooking->account->is_closed &&
+		 seen->billing_month <= rebooking->account->closed_through))
+		return false;
+	if (!read_newest(rebooking->schema, seen->account_id, seen->bill_from,
+					 seen->invoice_id, invoice) ||
+		invoice->line_item_id != 0 || invoice->is_void)
+		return false;
+	decide(rebooking, &association);
+	rebook_all(rebooking, &association, cstring_to_text("matched again"), false);
+	return association.kind != NULL;
+}
+
+/* the number of invoices that got a purchase order */
+PG_FUNCTION_INFO_V1(po_rematch_unassociated);
+Datum
+po_rematch_unassociated(PG_FUNCTION_ARGS)
+{
+	Rebooking	rebooking = {0};
+	Datum		arg = PG_ARGISNULL(0) ? (Datum) 0 : PG_GETARG_DATUM(0);
+	PoInvoice  *invoices;
+	int			ninvoices;
+	int64		count = 0;
+
+	rebooking.schema = get_func_namespace(fcinfo->flinfo->fn_oid);
+	invoices = po_read_invoices(rebooking.schema, PO_READ_UNASSOCIATED, &arg, &ninvoices);
+	become_owner(&rebooking);
+	for (int i = 0; i < ninvoices; i++)
+	{
+		MemoryContext row = AllocSetContextCreate(CurrentMemoryContext,
+												  "po_mgmt rematch", ALLOCSET_DEFAULT_SIZES);
+		MemoryContext caller = MemoryContextSwitchTo(row);
+
+		CHECK_FOR_INTERRUPTS();
+		po_books_flush_if_many(rebooking.schema, PO_IN_FUNCTION);
+		count += rematch_one(&rebooking, &invoices[i]);
+		MemoryContextSwitchTo(caller);
+		MemoryContextDelete(row);
+	}
+	po_books_close(rebooking.schema, PO_IN_FUNCTION);
+	become_caller(&rebooking);
+	PG_RETURN_INT64(count);
+}

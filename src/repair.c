@@ -1,0 +1,71 @@
+/*
+ * repair.c
+ *		The SQL function po_repair: makes balances what the invoices leave.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
+
+#include "books.h"
+
+/* one line item: its balance, and an entry that says why */
+static void
+repair(Oid schema, text *account_id, const PoBroken *broken, TimestampTz now)
+{
+	PoEntry		entry = {0};
+	Datum		args[] = {
+		PointerGetDatum(account_id), Int64GetDatum(broken->line_item_id),
+		NumericGetDatum(broken->balance)
+	};
+
+	entry.account_id = account_id;
+	entry.line_item_id = broken->line_item_id;
+	entry.po_number = broken->po_number;
+	entry.line_number = broken->line_number;
+	entry.kind = "repaired";
+	entry.amount = broken->missing;
+	entry.balance_after = broken->balance;
+	entry.recorded_at = now;
+	entry.recorded_by = po_user();
+	entry.note = cstring_to_text("balance and ledger made what the invoices leave");
+	po_write_ledger(schema, &entry, 1);
+	po_write(schema, PO_REPAIR, args, NULL);
+}
+
+/* the number of line items that were mended */
+PG_FUNCTION_INFO_V1(po_repair);
+Datum
+po_repair(PG_FUNCTION_ARGS)
+{
+	Oid			schema = get_func_namespace(fcinfo->flinfo->fn_oid);
+	text	   *account_id;
+	Relation	rel = RelationIdGetRelation(po_table_oid(schema, PO_LINE_ITEM));
+	Oid			owner = rel->rd_rel->relowner;
+	Oid			caller;
+	int			context;
+	PoBroken   *broken;
+	int			nbroken;
+	TimestampTz now;
+
+	RelationClose(rel);
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("account_id must not be null"),
+				 errhint("Name one account: po_check_integrity() says which need it.")));
+	account_id = PG_GETARG_TEXT_PP(0);
+	GetUserIdAndSecContext(&caller, &context);
+	SetUserIdAndSecContext(owner, context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
+	po_books_close(schema, PO_IN_FUNCTION);
+	now = po_books_time(schema, account_id, PO_FOR_BOOKING);
+	broken = po_read_broken(schema, account_id, &nbroken);
+	for (int i = 0; i < nbroken; i++)
+		repair(schema, account_id, &broken[i], now);
+	po_books_close(schema, PO_IN_FUNCTION);
+	SetUserIdAndSecContext(caller, context);
+	PG_RETURN_INT64(nbroken);
+}
