@@ -521,7 +521,7 @@ CREATE TABLE po_account (
 	closed_through po_month,
 	created_at timestamptz NOT NULL,
 	booked_at timestamptz NOT NULL
-) WITH (fillfactor = 60);
+) WITH (fillfactor = 45);
 
 CREATE TABLE po_order (
 	account_id text COLLATE "C" NOT NULL REFERENCES po_account,
@@ -714,7 +714,6 @@ INSERT INTO po_seller_alias (alias, bill_from, seeded) VALUES
 	('Amazon Web Services EMEA SARL', 'AWS EMEA SARL', true),
 	('AWS Europe', 'AWS EMEA SARL', true),
 	('Amazon Web Services Australia Pty Ltd', 'AWS Australia', true),
-	('Amazon AWS Serviços Brasil Ltda.', 'AWS Brazil', true),
 	('Amazon Web Services Canada, Inc.', 'AWS Canada', true),
 	('AWS Canada, Inc.', 'AWS Canada', true),
 	('Amazon Web Services India Private Limited', 'AWS India', true),
@@ -725,8 +724,16 @@ INSERT INTO po_seller_alias (alias, bill_from, seeded) VALUES
 	('Amazon Web Services Malaysia Sdn. Bhd.', 'AWS Malaysia', true),
 	('Amazon Web Services New Zealand Limited', 'AWS New Zealand', true),
 	('Amazon Web Services Singapore Private Limited', 'AWS Singapore', true),
-	('Amazon Web Services South Africa Proprietary Limited', 'AWS South Africa', true),
-	('AWS Turkey Pazarlama Teknoloji ve Danışmanlık Hizmetleri Limited Şirketi', 'AWS Turkey', true);
+	('Amazon Web Services South Africa Proprietary Limited', 'AWS South Africa', true);
+
+-- names that not every encoding can hold, so that this file is ASCII
+INSERT INTO po_seller_alias (alias, bill_from, seeded)
+	SELECT pg_catalog.convert_from(v.alias, 'UTF8'), v.bill_from, true
+	FROM (VALUES
+		('\x416d617a6f6e20415753205365727669c3a76f732042726173696c204c7464612e'::bytea, 'AWS Brazil'),
+		('\x415753205475726b65792050617a61726c616d612054656b6e6f6c6f6a692076652044616ec4b1c59f6d616e6cc4b16b2048697a6d65746c657269204c696d6974656420c59e69726b657469'::bytea, 'AWS Turkey')
+		OFFSET 0) AS v(alias, bill_from)
+	WHERE pg_catalog.getdatabaseencoding() = 'UTF8';
 
 INSERT INTO po_taxonomy (line_type, label, out_of_cycle_only, seeded) VALUES
 	('all', 'ALL', NULL, true),

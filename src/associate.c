@@ -166,7 +166,7 @@ po_associate(Oid schema, const PoInvoice *invoice, const PoAccount *account,
 }
 
 void
-po_check_open(const PoAccount *account, PoMonth month)
+po_check_open(const PoAccount *account, PoMonth month, bool may_tell)
 {
 	char		billed[PO_MONTH_BUFSIZE];
 
@@ -174,9 +174,10 @@ po_check_open(const PoAccount *account, PoMonth month)
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("billing month %s of account \"%s\" is closed",
-					po_month_format(month, billed),
-					text_to_cstring(account->account_id)),
+			 may_tell ? errmsg("billing month %s of account \"%s\" is closed",
+							   po_month_format(month, billed),
+							   text_to_cstring(account->account_id)) :
+			 errmsg("the billing month is closed"),
 			 errdetail("The account's closed_through is not before it."),
 			 errhint("Book it in an open month, or set po_account.closed_through back.")));
 }

@@ -37,7 +37,7 @@ extern void po_entry_of_association(PoEntry *entry, const PoInvoice *invoice,
 									TimestampTz booked_at);
 extern bool po_is_tracked(Oid schema, const PoInvoice *invoice);
 
-/* nothing that changes what was booked in a closed month */
-extern void po_check_open(const PoAccount *account, PoMonth month);
+/* nothing that changes what was booked in a closed month; may_tell: which one */
+extern void po_check_open(const PoAccount *account, PoMonth month, bool may_tell);
 
 #endif							/* PO_ASSOCIATE_H */

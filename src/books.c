@@ -68,6 +68,7 @@ typedef struct Pending
 {
 	ItemKey		key;
 	text	   *account_id;
+	int			nbookings;		/* that make up the amount */
 	Numeric		amount;
 	Numeric		balance;		/* while writing: after the next entry back */
 } Pending;
@@ -100,6 +101,7 @@ static MemoryContext accounts_context = NULL;
 static HTAB *accounts;
 
 static PoUse accounts_use;
+static int	accounts_level;		/* the deepest at which one was locked */
 
 /* what is remembered besides, see po_books_generation */
 static MemoryContext memory = NULL;
@@ -177,6 +179,7 @@ po_books_forget_accounts(void)
 {
 	forget_context(&accounts_context);
 	accounts = NULL;
+	accounts_level = 0;
 	po_books_forget_memory();
 }
 
@@ -252,6 +255,7 @@ remember_account(const PoAccount *account)
 	caller = MemoryContextSwitchTo(accounts_context);
 	account_id = copy_text(account->account_id);
 	known = hash_search(accounts, &account_id, HASH_ENTER, &found);
+	accounts_level = Max(accounts_level, GetCurrentTransactionNestLevel());
 	known->account = *account;
 	known->account.account_id = account_id;
 	known->account.currency = copy_text(account->currency);
@@ -350,7 +354,15 @@ po_books_was_seen(TimestampTz stamp, uint64 key)
 
 /* ---- bookings ---- */
 
-/* adds to what waits for the line item's balance; a sign of -1 takes back */
+static void
+forget_item(Pending *item)
+{
+	pfree(item->account_id);
+	pfree(item->amount);
+	hash_search(pending, &item->key, HASH_REMOVE, NULL);
+}
+
+/* adds to what waits for the line item's balance, or takes it back */
 static void
 add_pending(const Booking *booking, bool take_back)
 {
@@ -365,8 +377,9 @@ add_pending(const Booking *booking, bool take_back)
 					 booking->entry.line_item_id, &found);
 	if (!found)
 	{
-		item->account_id = booking->entry.account_id;
+		item->account_id = copy_text(booking->entry.account_id);
 		item->amount = copy_numeric(booking->entry.amount);
+		item->nbookings = 1;
 	}
 	else
 	{
@@ -375,6 +388,9 @@ add_pending(const Booking *booking, bool take_back)
 		item->amount = take_back ? subtract(before, booking->entry.amount) :
 			add(before, booking->entry.amount);
 		pfree(before);
+		item->nbookings += take_back ? -1 : 1;
+		if (item->nbookings == 0)
+			forget_item(item);
 	}
 	MemoryContextSwitchTo(caller);
 }
@@ -387,7 +403,7 @@ rebuild_pending(void)
 
 	hash_seq_init(&status, pending);
 	while ((item = hash_seq_search(&status)) != NULL)
-		hash_search(pending, &item->key, HASH_REMOVE, NULL);
+		forget_item(item);
 	nwaiting = 0;
 	for (int i = 0; i < nbookings; i++)
 	{
@@ -453,6 +469,7 @@ drop_booking(Booking *booking)
 	memmove(&bookings[i], &bookings[i + 1], (--nbookings - i) * sizeof(Booking *));
 	add_pending(booking, true);
 	nwaiting--;
+	free_text(booking->entry.account_id);
 	free_text(booking->entry.po_number);
 	free_text(booking->entry.line_number);
 	free_text(booking->entry.bill_from);
@@ -461,7 +478,6 @@ drop_booking(Booking *booking)
 	free_text(booking->entry.note);
 	pfree(booking->entry.amount);
 	pfree(booking);
-	/* the account's id may be in use in pending */
 }
 
 Numeric
@@ -550,6 +566,7 @@ has_landed(Flight *flight, HeapTuple stored, TupleDesc desc)
 	{
 		case PO_ROW_INSERTED:
 			return stored != NULL &&
+				TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(stored->t_data)) &&
 				heap_getattr(stored, Anum_invoice_recorded_at, desc, &isnull) ==
 				heap_getattr(flight->tuple, Anum_invoice_recorded_at, desc, &isnull);
 		case PO_ROW_UPDATED:
@@ -867,12 +884,16 @@ forget_subtransaction(int level)
 {
 	int			kept = 0;
 
+	bool		changed = false;
+
 	while (flights != NULL && flights->level >= level)
 		flights = flights->outer;	/* the memory goes with the books */
 	for (int i = 0; i < nbookings; i++)
 	{
 		Booking    *booking = bookings[i];
 
+		if (booking->level >= level || booking->written >= level)
+			changed = true;
 		if (booking->level >= level)
 			continue;
 		if (booking->written >= level)
@@ -880,9 +901,10 @@ forget_subtransaction(int level)
 		bookings[kept++] = booking;
 	}
 	nbookings = kept;
-	if (books_context != NULL)
+	if (changed)
 		rebuild_pending();
-	po_books_forget_accounts();
+	if (changed || accounts_level >= level)
+		po_books_forget_accounts();
 	po_books_rows_coming();
 }
 
@@ -894,6 +916,8 @@ merge_subtransaction(int level)
 	for (Flight *flight = flights; flight != NULL; flight = flight->outer)
 		if (flight->level == level)
 			flight->level--;
+	if (accounts_level == level)
+		accounts_level--;
 	for (int i = 0; i < nbookings; i++)
 	{
 		Booking    *booking = bookings[i];

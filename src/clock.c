@@ -11,15 +11,51 @@
 
 char	   *po_clock_setting = NULL;
 
+/* false: not a time, or an infinite one */
+static bool
+parse(const char *setting, TimestampTz *time)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	volatile bool good = true;
+
+	PG_TRY();
+	{
+		*time = DatumGetTimestampTz(DirectFunctionCall3(timestamptz_in,
+														CStringGetDatum(setting),
+														ObjectIdGetDatum(InvalidOid),
+														Int32GetDatum(-1)));
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(caller);
+		FlushErrorState();
+		good = false;
+	}
+	PG_END_TRY();
+	return good && !TIMESTAMP_NOT_FINITE(*time);
+}
+
+/* check hook of po_mgmt.now */
+bool
+po_clock_check(char **newval, void **extra, GucSource source)
+{
+	TimestampTz time;
+
+	if (*newval == NULL || (*newval)[0] == '\0' || parse(*newval, &time))
+		return true;
+	GUC_check_errdetail("It is not a time, such as 2026-11-22 09:00:00+00.");
+	return false;
+}
+
 TimestampTz
 po_clock_now(void)
 {
-	if (po_clock_setting == NULL || po_clock_setting[0] == '\0')
+	TimestampTz time;
+
+	if (po_clock_setting == NULL || po_clock_setting[0] == '\0' ||
+		!parse(po_clock_setting, &time))
 		return GetCurrentTimestamp();
-	return DatumGetTimestampTz(DirectFunctionCall3(timestamptz_in,
-												   CStringGetDatum(po_clock_setting),
-												   ObjectIdGetDatum(InvalidOid),
-												   Int32GetDatum(-1)));
+	return time;
 }
 
 static TimestampTz last_stamp = PG_INT64_MIN;
@@ -39,7 +75,9 @@ po_clock_stamp(void)
 void
 po_clock_assign(const char *newval, void *extra)
 {
-	last_stamp = PG_INT64_MIN;
+	if (po_clock_setting == NULL || newval == NULL ||
+		strcmp(newval, po_clock_setting) != 0)
+		last_stamp = PG_INT64_MIN;
 }
 
 DateADT

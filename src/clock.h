@@ -8,11 +8,13 @@
 #define PO_CLOCK_H
 
 #include "utils/date.h"
+#include "utils/guc.h"
 #include "utils/timestamp.h"
 
 #include "month.h"
 
 extern char *po_clock_setting;	/* po_mgmt.now */
+extern bool po_clock_check(char **newval, void **extra, GucSource source);
 extern void po_clock_assign(const char *newval, void *extra);
 
 extern TimestampTz po_clock_now(void);

@@ -209,9 +209,11 @@ po_find_by_rules(PoFinder *finder)
 	orders = usable_orders(finder, &norders);
 	if (norders == 0)
 		return;
-	read_taxonomy(finder);
 	for (int depth = finder->bill.depth; depth >= 0; depth--)
 	{
+		/* whether it is in the cycle, the invoice's own type decides of itself */
+		if (depth == finder->bill.depth - (finder->invoice->out_of_cycle == PO_UNKNOWN))
+			read_taxonomy(finder);
 		if (po_match_level(&finder->bill, depth))
 			collect_level(finder, orders, norders, depth);
 		if (finder->max_rank > 0 && finder->ncandidates >= finder->max_rank)

@@ -54,6 +54,9 @@ po_bill_init(PoBill *bill, const PoInvoice *invoice, const PoAccount *account,
 				 errmsg("date of issue out of range"),
 				 errdetail("Its month is not of the years 0001 to 9999."),
 				 errhint("Give a date of the years 0001 to 9999.")));
+	/* until the taxonomy is read; enough for the invoice's own type */
+	memset(bill->out_of_cycle_only, 0, sizeof(bill->out_of_cycle_only));
+	bill->outside_cycle = false;
 	bill->order_month = bill->line_month = invoice->billing_month;
 	if (account->period_basis != PO_BILLING_PERIOD)
 		bill->order_month = bill->issue_month;

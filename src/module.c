@@ -25,7 +25,7 @@ _PG_init(void)
 							   "",
 							   PGC_SUSET,
 							   GUC_NOT_IN_SAMPLE,
-							   NULL,
+							   po_clock_check,
 							   po_clock_assign,
 							   NULL);
 	MarkGUCPrefixReserved("po_mgmt");

@@ -163,7 +163,7 @@ rebook(const Rebooking *rebooking, const PoInvoice *invoice,
 	PoEntry		entry;
 
 	if (invoice->line_item_id != 0 || association->kind != NULL)
-		po_check_open(rebooking->account, invoice->billing_month);
+		po_check_open(rebooking->account, invoice->billing_month, true);
 	if (invoice->line_item_id != 0)
 	{
 		po_entry_of_invoice(&entry, invoice, "release", invoice->amount, now);

@@ -80,25 +80,26 @@ po_activate(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(set_status(fcinfo, "active"));
 }
 
-/* the month until which the order is good, before it is extended */
+/* the month until which the order is good, before it is extended; locks it */
 static PoMonth
 check_extends(Oid schema, text *account_id, text *po_number, PoMonth month)
 {
-	PoOrder		order;
+	Datum		args[] = {PointerGetDatum(account_id), PointerGetDatum(po_number)};
+	PoMonth		before;
 	char		present[PO_MONTH_BUFSIZE];
 	char		wanted[PO_MONTH_BUFSIZE];
 
-	if (!po_newest_order(schema, account_id, po_number, &order))
+	if (!po_read_month(schema, PO_LOCK_EXPIRATION, args, &before))
 		po_report_no_order(account_id, po_number);
-	if (month < order.expiration_month)
+	if (month < before)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%s does not extend purchase order \"%s\"",
 						po_month_format(month, wanted), text_to_cstring(po_number)),
 				 errdetail("It expires in %s.",
-						   po_month_format(order.expiration_month, present)),
+						   po_month_format(before, present)),
 				 errhint("To shorten an order, update its expiration_month.")));
-	return order.expiration_month;
+	return before;
 }
 
 PG_FUNCTION_INFO_V1(po_extend);

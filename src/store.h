@@ -51,6 +51,7 @@ typedef enum PoStatement
 	PO_READ_ACCOUNT_ENTRY,
 	/* as the user who asks, like statements of his own */
 	PO_SET_STATUS,
+	PO_LOCK_EXPIRATION,
 	PO_EXTEND_ORDER,
 	PO_EXTEND_LINE_ITEMS,
 	/* the store's own writes, which the triggers let pass */
@@ -124,6 +125,7 @@ typedef struct PoMove
 	text	   *account_id;
 	int64		line_item_id;
 	Numeric		amount;
+	bool		exists;			/* is the line item there still? */
 	Numeric		balance;		/* before it; NULL: not tracked, or gone */
 } PoMove;
 
@@ -173,6 +175,8 @@ extern PoInvoice *po_read_invoices(Oid schema, PoStatement statement,
 								   const Datum *args, int *ninvoices);
 extern Datum po_read_datum(Oid schema, PoStatement statement, const Datum *args);
 extern PoBroken *po_read_broken(Oid schema, text *account_id, int *nbroken);
+extern bool po_read_month(Oid schema, PoStatement statement, const Datum *args,
+						  PoMonth *month);
 extern void po_write(Oid schema, PoStatement statement, const Datum *args,
 					 const char *nulls);
 extern void po_read_balances(Oid schema, PoMove *moves, int nmoves);

@@ -45,7 +45,9 @@ typedef struct PoStatementText
 
 static const PoStatementText statements[PO_NSTATEMENTS] = {
 	[PO_READ_ACCOUNT] = {"t",
-		"SELECT " PO_ACCOUNT_COLUMNS " FROM @.po_account WHERE account_id" EQ "$1"},
+		/* no more than a match needs, for who may read no more */
+		"SELECT account_id, currency, period_basis, time_zone, 0, 0, 0, NULL::@.po_month,"
+		" '-infinity'::pg_catalog.timestamptz FROM @.po_account WHERE account_id" EQ "$1"},
 	[PO_READ_ORDERS] = {"ttm",
 		"SELECT " PO_ORDER_COLUMNS " FROM @.po_order WHERE account_id" EQ "$1"
 		" AND bill_from" EQ "$2 AND expiration_month OPERATOR(@.>=) $3"},
@@ -144,6 +146,9 @@ static const PoStatementText statements[PO_NSTATEMENTS] = {
 	[PO_SET_STATUS] = {"ttt",
 		"UPDATE @.po_order o SET status = $3 WHERE account_id" EQ "$1"
 		" AND po_number" EQ "$2 RETURNING @.po_status(o)"},
+	[PO_LOCK_EXPIRATION] = {"tt",
+		"SELECT expiration_month FROM @.po_order WHERE account_id" EQ "$1"
+		" AND po_number" EQ "$2 FOR NO KEY UPDATE"},
 	[PO_EXTEND_ORDER] = {"ttm",
 		"UPDATE @.po_order o SET expiration_month = $3 WHERE account_id" EQ "$1"
 		" AND po_number" EQ "$2 RETURNING @.po_status(o)"},
@@ -152,8 +157,9 @@ static const PoStatementText statements[PO_NSTATEMENTS] = {
 		" AND po_number" EQ "$2 AND end_month OPERATOR(@.=) $3"},
 	[PO_ADD_ACCOUNT] = {"t",
 		"INSERT INTO @.po_account (account_id) VALUES ($1) ON CONFLICT DO NOTHING"},
-	[PO_LOCK_ACCOUNT] = {"tz",
-		"UPDATE @.po_account SET booked_at = GREATEST($2,"
+	/* the clock is read after the wait for the lock, with the row then found */
+	[PO_LOCK_ACCOUNT] = {"t",
+		"UPDATE @.po_account SET booked_at = GREATEST(@.po_now(),"
 		" booked_at" PLUS "'1 microsecond'::pg_catalog.interval)"
 		" WHERE account_id" EQ "$1 RETURNING " PO_ACCOUNT_COLUMNS},
 	[PO_TOUCH_ORDER] = {"ttz",
@@ -169,8 +175,9 @@ static const PoStatementText statements[PO_NSTATEMENTS] = {
 	[PO_MOVE_BALANCES] = {"TIN",
 		"UPDATE @.po_line_item i SET balance = i.balance" PLUS "m.amount"
 		" FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3))"
-		" AS m(account_id, line_item_id, amount)"
-		" WHERE i.account_id" EQ "m.account_id AND i.line_item_id" EQ "m.line_item_id"},
+		" WITH ORDINALITY AS m(account_id, line_item_id, amount, place)"
+		" WHERE i.account_id" EQ "m.account_id AND i.line_item_id" EQ "m.line_item_id"
+		" RETURNING m.place, i.balance"},
 	[PO_WRITE_LEDGER] = {"E",
 		"INSERT INTO @.po_ledger (entry_id, account_id, line_item_id, po_number,"
 		" line_number, bill_from, invoice_id, entry_kind, amount, balance_after,"

@@ -19,6 +19,7 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/relcache.h"
 #include "utils/snapmgr.h"
@@ -67,12 +68,10 @@ po_user(void)
 bool
 po_lock_account(Oid schema, text *account_id, PoAccount *account)
 {
-	Datum		args[] = {
-		PointerGetDatum(account_id), TimestampTzGetDatum(po_clock_stamp())
-	};
+	Datum		arg = PointerGetDatum(account_id);
 	Datum		values[PO_ACCOUNT_NCOLUMNS];
 	bool		nulls[PO_ACCOUNT_NCOLUMNS];
-	bool		found = execute(schema, PO_LOCK_ACCOUNT, args, NULL) > 0;
+	bool		found = execute(schema, PO_LOCK_ACCOUNT, &arg, NULL) > 0;
 
 	if (found)
 	{
@@ -316,6 +315,18 @@ po_read_broken(Oid schema, text *account_id, int *nbroken)
 	return broken;
 }
 
+bool
+po_read_month(Oid schema, PoStatement statement, const Datum *args, PoMonth *month)
+{
+	bool		found = execute(schema, statement, args, NULL) > 0;
+	bool		isnull;
+
+	if (found)
+		*month = DatumGetPoMonth(column(0, 1, &isnull));
+	SPI_finish();
+	return found;
+}
+
 void
 po_write(Oid schema, PoStatement statement, const Datum *args, const char *nulls)
 {
@@ -367,7 +378,10 @@ po_read_balances(Oid schema, PoMove *moves, int nmoves)
 	bool		isnull;
 
 	for (int i = 0; i < nmoves; i++)
+	{
 		moves[i].balance = NULL;
+		moves[i].exists = false;
+	}
 	move_arguments(moves, nmoves, args);
 	nrows = execute(schema, PO_READ_BALANCES, args, NULL);
 	for (uint64 row = 0; row < nrows; row++)
@@ -375,9 +389,21 @@ po_read_balances(Oid schema, PoMove *moves, int nmoves)
 		PoMove	   *move = &moves[DatumGetInt64(column(row, 1, &isnull)) - 1];
 		Datum		balance = column(row, 2, &isnull);
 
+		move->exists = true;
 		move->balance = isnull ? NULL : DatumGetNumericCopy(balance);
 	}
 	SPI_finish();
+}
+
+/* a user's trigger must not drop or change what the store writes */
+static void
+check_written(bool as_meant, const char *table)
+{
+	if (!as_meant)
+		ereport(ERROR,
+				(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+				 errmsg("what po_mgmt wrote to \"%s\" was changed or dropped by a trigger", table),
+				 errhint("Triggers on \"%s\" may look at its rows, but not change them.", table)));
 }
 
 /* adds each move's amount to the balance of its line item; one move each */
@@ -385,9 +411,31 @@ void
 po_move_balances(Oid schema, const PoMove *moves, int nmoves)
 {
 	Datum		args[3];
+	uint64		nrows;
+	uint64		nexpected = 0;
 
+	for (int i = 0; i < nmoves; i++)
+		nexpected += moves[i].exists;
 	move_arguments(moves, nmoves, args);
-	execute(schema, PO_MOVE_BALANCES, args, NULL);
+	nrows = execute(schema, PO_MOVE_BALANCES, args, NULL);
+	check_written(nrows == nexpected, "po_line_item");
+	for (uint64 row = 0; row < nrows; row++)
+	{
+		bool		isnull;
+		const PoMove *move = &moves[DatumGetInt64(column(row, 1, &isnull)) - 1];
+		Datum		after = column(row, 2, &isnull);
+		Datum		expected;
+
+		if (isnull || move->balance == NULL)
+		{
+			check_written(isnull && move->balance == NULL, "po_line_item");
+			continue;
+		}
+		expected = DirectFunctionCall2(numeric_add, NumericGetDatum(move->balance),
+									   NumericGetDatum(move->amount));
+		check_written(DatumGetBool(DirectFunctionCall2(numeric_eq, after, expected)),
+					  "po_line_item");
+	}
 	SPI_finish();
 }
 
@@ -437,6 +485,7 @@ po_write_ledger(Oid schema, const PoEntry *entries, int nentries)
 							po_next_id(schema, "po_ledger_entry_id_seq"), &entries[i]);
 	arg = array_datum(rows, NULL, nentries, ledger->rd_rel->reltype);
 	table_close(ledger, NoLock);
-	execute(schema, PO_WRITE_LEDGER, &arg, NULL);
+	check_written(execute(schema, PO_WRITE_LEDGER, &arg, NULL) == (uint64) nentries,
+				  "po_ledger");
 	SPI_finish();
 }

@@ -187,9 +187,9 @@ po_account_trigger(PG_FUNCTION_ARGS)
 	PoTrigger	trigger;
 
 	po_trigger_init(&trigger, fcinfo);
+	po_check_last(&trigger);
 	if (po_store_is_writing() && trigger.is_update)
 		return po_trigger_result(&trigger);
-	po_check_last(&trigger);
 	if (trigger.is_insert)
 		before_insert(&trigger);
 	else if (trigger.is_update)

@@ -252,7 +252,7 @@ insert_as_owner(PoTrigger *trigger)
 	po_set_time(trigger->new, Anum_invoice_recorded_at, po_clock_stamp());
 	if (association.kind != NULL)
 	{
-		po_check_open(account, invoice.billing_month);
+		po_check_open(account, invoice.billing_month, true);
 		book(trigger, &invoice, account, &association);
 	}
 	else
@@ -362,7 +362,7 @@ book_change(PoTrigger *trigger, Numeric back)
 
 	invoice_from_row(&invoice, trigger->old);
 	po_check_open(po_books_account(trigger->schema, invoice.account_id, PO_FOR_BOOKING),
-				  invoice.billing_month);
+				  invoice.billing_month, po_caller_may_read(trigger, PO_INVOICE));
 	po_entry_of_invoice(&entry, &invoice, trigger->is_delete ? "release" : "correction",
 						back,
 						po_books_time(trigger->schema, invoice.account_id, PO_FOR_BOOKING));

@@ -468,10 +468,10 @@ po_line_item_trigger(PG_FUNCTION_ARGS)
 	PoTrigger	trigger;
 
 	po_trigger_init(&trigger, fcinfo);
+	po_check_last(&trigger);
 	/* the store moves balances; that is no change of configuration */
 	if (trigger.is_update && po_store_is_writing())
 		return po_trigger_result(&trigger);
-	po_check_last(&trigger);
 	if (!trigger.before)
 		after(&trigger);
 	else if (trigger.is_insert)

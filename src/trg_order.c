@@ -238,9 +238,11 @@ check_line_items_inside(const PoTrigger *trigger)
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_CHECK_VIOLATION),
+			 po_caller_may_read(trigger, PO_ORDER) ?
 			 errmsg("purchase order \"%s\" has line items outside %s to %s",
 					text_to_cstring(po_number), po_month_format(effective, from),
-					po_month_format(expiration, to)),
+					po_month_format(expiration, to)) :
+			 errmsg("purchase order has line items outside its months"),
 			 po_caller_may_read(trigger, PO_LINE_ITEM) ?
 			 errdetail("Line items outside: %s.", outside) :
 			 errdetail("Some of its line items start before or end after."),
@@ -352,10 +354,10 @@ po_order_trigger(PG_FUNCTION_ARGS)
 	PoTrigger	trigger;
 
 	po_trigger_init(&trigger, fcinfo);
+	po_check_last(&trigger);
 	/* the store moves updated_at for an edit of a line item */
 	if (trigger.is_update && po_store_is_writing())
 		return po_trigger_result(&trigger);
-	po_check_last(&trigger);
 	if (!trigger.before)
 		after(&trigger);
 	else if (trigger.is_insert)
