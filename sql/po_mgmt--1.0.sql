@@ -1009,6 +1009,19 @@ REVOKE EXECUTE ON FUNCTION
 	po_rematch_invoice(text, text, text, boolean),
 	po_rematch_unassociated(text), po_repair(text) FROM PUBLIC;
 
+COMMENT ON FUNCTION po_assign_invoice(text, text, text, text, text, text) IS
+	'books an invoice by hand on an order''s line item (without line_number: its best or only one); the invoice';
+COMMENT ON FUNCTION po_release_invoice(text, text, text, text) IS
+	'takes an invoice''s association back, and that of its credit memos; the invoice';
+COMMENT ON FUNCTION po_void_invoice(text, text, text, text) IS
+	'cancels an invoice: takes its association back and keeps its row; the invoice';
+COMMENT ON FUNCTION po_rematch_invoice(text, text, text, boolean) IS
+	'associates an invoice anew by today''s configuration; one assigned by hand only with force; the invoice';
+COMMENT ON FUNCTION po_rematch_unassociated(text) IS
+	'tries the invoices of an account, or of all, that have no purchase order; how many got one';
+COMMENT ON FUNCTION po_repair(text) IS
+	'makes an account''s balances what its invoices leave, with an entry that says why; how many line items were mended';
+
 CREATE FUNCTION po_balance_at(account_id text, po_number text, line_number text, at timestamptz)
 	RETURNS numeric
 	LANGUAGE sql STABLE STRICT PARALLEL SAFE
@@ -1018,6 +1031,8 @@ BEGIN ATOMIC
 		AND l.line_number = po_balance_at.line_number AND l.recorded_at <= po_balance_at.at
 	ORDER BY l.entry_id DESC LIMIT 1;
 END;
+COMMENT ON FUNCTION po_balance_at(text, text, text, timestamptz) IS
+	'balance of a line item at a moment, from the ledger; null where none was tracked then';
 
 --
 -- Integrity
@@ -1246,6 +1261,8 @@ COMMENT ON COLUMN po_invoice.associated_by IS 'written by po_mgmt: role that ins
 COMMENT ON COLUMN po_invoice.voided_at IS 'written by po_mgmt: when the invoice was cancelled';
 COMMENT ON COLUMN po_invoice.recorded_at IS 'written by po_mgmt: when the row was inserted; given only for history, such as a restore';
 COMMENT ON INDEX po_invoice_pkey IS 'one row for each invoice of an account and seller';
+COMMENT ON INDEX po_invoice_unassociated IS 'invoices without a purchase order, as po_rematch_unassociated tries them';
+COMMENT ON INDEX po_invoice_original IS 'credit memos of an invoice';
 COMMENT ON INDEX po_invoice_order IS 'invoices of an order';
 
 -- po_ledger

@@ -144,8 +144,7 @@ check_period(const PoTrigger *trigger, const PoOrder *order)
 						   po_month_format(start, from), po_month_format(end, to),
 						   po_month_format(order->effective_month, effective),
 						   po_month_format(order->expiration_month, expiration)) :
-				 errdetail("The line item is for %s to %s.",
-						   po_month_format(start, from), po_month_format(end, to)),
+				 errdetail("Both months must be within those of the order."),
 				 errhint("Change the line item's months, or extend the order first.")));
 }
 
