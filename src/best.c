@@ -18,6 +18,7 @@
 #include "best.h"
 #include "books.h"
 #include "find.h"
+#include "statement.h"
 
 /* what is remembered stays below this */
 #define MAX_MEMORY	(64 * 1024 * 1024)
@@ -68,14 +69,14 @@ kind_of(const PoInvoice *invoice)
 static void
 forget_if_old(void)
 {
-	if (remembered != NULL && generation == po_books_generation() &&
-		MemoryContextMemAllocated(po_books_memory(), true) <= MAX_MEMORY)
+	if (remembered != NULL && generation == po_statement_generation() &&
+		MemoryContextMemAllocated(po_statement_memory(), true) <= MAX_MEMORY)
 		return;
-	if (remembered != NULL && generation == po_books_generation())
-		po_books_forget_memory();
+	if (remembered != NULL && generation == po_statement_generation())
+		po_statement_forget_memory();
 	remembered = po_text_hash_create("po_mgmt candidates", sizeof(Remembered),
-									 po_books_memory());
-	generation = po_books_generation();
+									 po_statement_memory());
+	generation = po_statement_generation();
 }
 
 /* the entry of this kind; NULL where it is a new one, which is then noted */
@@ -90,7 +91,7 @@ recall(const PoInvoice *invoice)
 	entry = hash_search(remembered, &kind, HASH_FIND, NULL);
 	if (entry != NULL)
 		return entry;
-	caller = MemoryContextSwitchTo(po_books_memory());
+	caller = MemoryContextSwitchTo(po_statement_memory());
 	kind = DatumGetTextPCopy(PointerGetDatum(kind));
 	entry = hash_search(remembered, &kind, HASH_ENTER, NULL);
 	entry->candidates = NULL;
@@ -117,7 +118,7 @@ remember(Remembered *entry, Oid schema, const PoInvoice *invoice,
 		 const PoAccount *account)
 {
 	PoFinder	finder = {0};
-	MemoryContext caller = MemoryContextSwitchTo(po_books_memory());
+	MemoryContext caller = MemoryContextSwitchTo(po_statement_memory());
 
 	finder.any_balance = true;
 	find_candidates(schema, invoice, account, &finder);

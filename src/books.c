@@ -1,6 +1,6 @@
 /*
  * books.c
- *		The books of the running statement.  See books.h.
+ *		Bookings that wait, and writing them.  See books.h.
  *
  * A subtransaction may end while bookings of an outer one wait (a user's
  * trigger with an exception block, say), and an inner statement writes what
@@ -8,15 +8,9 @@
  * nesting it was made and at which it was written: when that level is rolled
  * back, what was made there is gone, and what was only written there waits
  * again.
- *
- * A row that our BEFORE trigger let go is in flight until it is found in the
- * table, or until its own statement goes on without it.  A statement inside a
- * trigger that fires after ours meets such rows; the depth of triggers tells
- * them from rows that were dropped.
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "access/xact.h"
 #include "common/hashfn.h"
 #include "utils/builtins.h"
@@ -24,37 +18,18 @@
 #include "utils/fmgrprotos.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
-#include "utils/rel.h"
 
 #include "books.h"
-#include "clock.h"
+#include "statement.h"
 
-/* written when so many wait, so that memory stays bounded */
-#define MAX_PENDING		10000
-/* accounts remembered; forgetting one costs time only */
-#define MAX_ACCOUNTS	10000
-
-typedef struct Booking
+struct PoBooking
 {
 	PoEntry		entry;
 	bool		tracked;
 	bool		in_flight;		/* its row may yet be dropped */
 	int			level;			/* of nesting, where it was made */
 	int			written;		/* and where it was written; 0: it waits */
-} Booking;
-
-/* a row that our BEFORE trigger let go */
-typedef struct Flight
-{
-	struct Flight *outer;		/* of the statement around */
-	HeapTuple	tuple;
-	PoRowChange change;
-	ItemPointerData place;		/* of the old version, in an update */
-	Oid			relid;
-	int			depth;			/* of triggers */
-	int			level;			/* of transactions */
-	Booking    *booking;		/* or NULL */
-} Flight;
+};
 
 /* a line item; ids of two accounts may be equal where history was merged */
 typedef struct ItemKey
@@ -73,52 +48,15 @@ typedef struct Pending
 	Numeric		balance;		/* while writing: after the next entry back */
 } Pending;
 
-/* a row between BEFORE and AFTER INSERT */
-typedef struct Seen
-{
-	TimestampTz stamp;
-	uint64		key;
-} Seen;
-
-typedef struct KnownAccount
-{
-	text	   *account_id;		/* key */
-	PoAccount	account;
-} KnownAccount;
-
 /* all of it in the top transaction's memory */
 static MemoryContext books_context = NULL;
-static Booking **bookings;
+static PoBooking **bookings;
 static int	nbookings;
 static int	bookings_space;
 static HTAB *pending;
 static int	nwaiting;			/* bookings not written, those in flight too */
-static Flight *flights;			/* the innermost first */
 static bool writing = false;
 static bool writing_ledger = false;
-
-static MemoryContext accounts_context = NULL;
-static HTAB *accounts;
-
-static PoUse accounts_use;
-static int	accounts_level;		/* the deepest at which one was locked */
-
-/* what is remembered besides, see po_books_generation */
-static MemoryContext memory = NULL;
-static uint64 generation = 0;
-
-static MemoryContext firsts_context = NULL;
-static HTAB *firsts;
-
-static MemoryContext seen_context = NULL;
-static HTAB *seen;
-
-static text *
-copy_text(const text *value)
-{
-	return value == NULL ? NULL :
-		cstring_to_text_with_len(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
-}
 
 static Numeric
 copy_numeric(Numeric value)
@@ -144,59 +82,20 @@ subtract(Numeric a, Numeric b)
 /* ---- memory ---- */
 
 static void
-forget_context(MemoryContext *context)
-{
-	if (*context != NULL)
-		MemoryContextDelete(*context);
-	*context = NULL;
-}
-
-/* for what was read before may be no longer true, or is too much */
-void
-po_books_forget_memory(void)
-{
-	generation++;
-	forget_context(&memory);
-}
-
-uint64
-po_books_generation(void)
-{
-	return generation;
-}
-
-MemoryContext
-po_books_memory(void)
-{
-	if (memory == NULL)
-		memory = AllocSetContextCreate(TopTransactionContext, "po_mgmt memory",
-									   ALLOCSET_DEFAULT_SIZES);
-	return memory;
-}
-
-void
-po_books_forget_accounts(void)
-{
-	forget_context(&accounts_context);
-	accounts = NULL;
-	accounts_level = 0;
-	po_books_forget_memory();
-}
-
-static void
 forget_bookings(void)
 {
-	forget_context(&books_context);
+	if (books_context != NULL)
+		MemoryContextDelete(books_context);
+	books_context = NULL;
 	bookings = NULL;
 	nbookings = bookings_space = nwaiting = 0;
 	pending = NULL;
-	flights = NULL;
 }
 
 static void
 forget_if_empty(void)
 {
-	if (nbookings == 0 && flights == NULL && books_context != NULL)
+	if (nbookings == 0 && books_context != NULL)
 		forget_bookings();
 }
 
@@ -231,125 +130,7 @@ create_books(void)
 										  ALLOCSET_DEFAULT_SIZES);
 	pending = create_item_hash(books_context);
 	bookings_space = 64;
-	bookings = MemoryContextAlloc(books_context, bookings_space * sizeof(Booking *));
-}
-
-/* ---- accounts ---- */
-
-static void
-remember_account(const PoAccount *account)
-{
-	MemoryContext caller;
-	KnownAccount *known;
-	text	   *account_id;
-	bool		found;
-
-	if (accounts == NULL)
-	{
-		accounts_context = AllocSetContextCreate(TopTransactionContext,
-												 "po_mgmt accounts",
-												 ALLOCSET_DEFAULT_SIZES);
-		accounts = po_text_hash_create("po_mgmt accounts", sizeof(KnownAccount),
-									accounts_context);
-	}
-	caller = MemoryContextSwitchTo(accounts_context);
-	account_id = copy_text(account->account_id);
-	known = hash_search(accounts, &account_id, HASH_ENTER, &found);
-	accounts_level = Max(accounts_level, GetCurrentTransactionNestLevel());
-	known->account = *account;
-	known->account.account_id = account_id;
-	known->account.currency = copy_text(account->currency);
-	known->account.time_zone = copy_text(account->time_zone);
-	MemoryContextSwitchTo(caller);
-}
-
-const PoAccount *
-po_books_account(Oid schema, text *account_id, PoUse use)
-{
-	PoAccount	account;
-
-	if (accounts != NULL &&
-		(accounts_use != use || hash_get_num_entries(accounts) >= MAX_ACCOUNTS))
-		po_books_forget_accounts();
-	accounts_use = use;
-	if (accounts == NULL ||
-		hash_search(accounts, &account_id, HASH_FIND, NULL) == NULL)
-	{
-		if (!po_lock_account(schema, account_id, &account))
-			return NULL;
-		remember_account(&account);
-	}
-	return &((KnownAccount *) hash_search(accounts, &account_id, HASH_FIND, NULL))->account;
-}
-
-/* an account that is deleted in the same statement has no time of its own */
-TimestampTz
-po_books_time(Oid schema, text *account_id, PoUse use)
-{
-	const PoAccount *account = po_books_account(schema, account_id, use);
-
-	return account != NULL ? account->booked_at : po_clock_stamp();
-}
-
-/* ---- once a statement ---- */
-
-void
-po_books_rows_coming(void)
-{
-	forget_context(&firsts_context);
-	firsts = NULL;
-}
-
-bool
-po_books_first(char kind, text *account_id, text *name)
-{
-	MemoryContext caller;
-	text	   *key;
-	bool		found;
-
-	if (firsts == NULL)
-	{
-		firsts_context = AllocSetContextCreate(TopTransactionContext,
-											   "po_mgmt firsts",
-											   ALLOCSET_SMALL_SIZES);
-		firsts = po_text_hash_create("po_mgmt firsts", sizeof(text *), firsts_context);
-	}
-	caller = MemoryContextSwitchTo(firsts_context);
-	/* the length parts the names, so that no two pairs give one key */
-	key = cstring_to_text(psprintf("%c%zu %s %s", kind,
-								   (size_t) VARSIZE_ANY_EXHDR(account_id),
-								   text_to_cstring(account_id),
-								   name ? text_to_cstring(name) : ""));
-	hash_search(firsts, &key, HASH_ENTER, &found);
-	MemoryContextSwitchTo(caller);
-	return !found;
-}
-
-void
-po_books_seen(TimestampTz stamp, uint64 key)
-{
-	Seen		row = {stamp, key};
-
-	if (seen == NULL)
-	{
-		HASHCTL		ctl;
-
-		seen_context = AllocSetContextCreate(TopTransactionContext, "po_mgmt seen",
-											 ALLOCSET_SMALL_SIZES);
-		ctl.keysize = ctl.entrysize = sizeof(Seen);
-		ctl.hcxt = seen_context;
-		seen = hash_create("po_mgmt seen", 64, &ctl,
-						   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	}
-	hash_search(seen, &row, HASH_ENTER, NULL);
-}
-
-bool
-po_books_was_seen(TimestampTz stamp, uint64 key)
-{
-	Seen		row = {stamp, key};
-
-	return seen != NULL && hash_search(seen, &row, HASH_REMOVE, NULL) != NULL;
+	bookings = MemoryContextAlloc(books_context, bookings_space * sizeof(PoBooking *));
 }
 
 /* ---- bookings ---- */
@@ -364,7 +145,7 @@ forget_item(Pending *item)
 
 /* adds to what waits for the line item's balance, or takes it back */
 static void
-add_pending(const Booking *booking, bool take_back)
+add_pending(const PoBooking *booking, bool take_back)
 {
 	MemoryContext caller;
 	Pending    *item;
@@ -377,7 +158,7 @@ add_pending(const Booking *booking, bool take_back)
 					 booking->entry.line_item_id, &found);
 	if (!found)
 	{
-		item->account_id = copy_text(booking->entry.account_id);
+		item->account_id = po_text_copy(booking->entry.account_id);
 		item->amount = copy_numeric(booking->entry.amount);
 		item->nbookings = 1;
 	}
@@ -415,33 +196,33 @@ rebuild_pending(void)
 	}
 }
 
-static Booking *
-append_booking(const PoEntry *entry, bool tracked)
+PoBooking *
+po_booking_make(const PoEntry *entry, bool tracked, bool in_flight)
 {
 	MemoryContext caller;
-	Booking    *booking;
+	PoBooking  *booking;
 
 	create_books();
 	caller = MemoryContextSwitchTo(books_context);
 	if (nbookings == bookings_space)
 	{
 		bookings_space *= 2;
-		bookings = repalloc_huge(bookings, bookings_space * sizeof(Booking *));
+		bookings = repalloc_huge(bookings, bookings_space * sizeof(PoBooking *));
 	}
-	booking = palloc(sizeof(Booking));
+	booking = palloc(sizeof(PoBooking));
 	bookings[nbookings++] = booking;
 	booking->entry = *entry;
-	booking->entry.account_id = copy_text(entry->account_id);
-	booking->entry.po_number = copy_text(entry->po_number);
-	booking->entry.line_number = copy_text(entry->line_number);
-	booking->entry.bill_from = copy_text(entry->bill_from);
-	booking->entry.invoice_id = copy_text(entry->invoice_id);
-	booking->entry.recorded_by = copy_text(entry->recorded_by);
-	booking->entry.note = copy_text(entry->note);
+	booking->entry.account_id = po_text_copy(entry->account_id);
+	booking->entry.po_number = po_text_copy(entry->po_number);
+	booking->entry.line_number = po_text_copy(entry->line_number);
+	booking->entry.bill_from = po_text_copy(entry->bill_from);
+	booking->entry.invoice_id = po_text_copy(entry->invoice_id);
+	booking->entry.recorded_by = po_text_copy(entry->recorded_by);
+	booking->entry.note = po_text_copy(entry->note);
 	booking->entry.amount = copy_numeric(entry->amount);
 	booking->entry.balance_after = NULL;
 	booking->tracked = tracked;
-	booking->in_flight = false;
+	booking->in_flight = in_flight;
 	booking->level = GetCurrentTransactionNestLevel();
 	booking->written = 0;
 	nwaiting++;
@@ -457,16 +238,23 @@ free_text(text *value)
 		pfree(value);
 }
 
+/* its row is in the table */
+void
+po_booking_land(PoBooking *booking)
+{
+	booking->in_flight = false;
+}
+
 /* of a row that was dropped; a statement may have very many of these */
-static void
-drop_booking(Booking *booking)
+void
+po_booking_drop(PoBooking *booking)
 {
 	int			i = nbookings - 1;
 
 	/* as a rule the last one */
 	while (bookings[i] != booking)
 		i--;
-	memmove(&bookings[i], &bookings[i + 1], (--nbookings - i) * sizeof(Booking *));
+	memmove(&bookings[i], &bookings[i + 1], (--nbookings - i) * sizeof(PoBooking *));
 	add_pending(booking, true);
 	nwaiting--;
 	free_text(booking->entry.account_id);
@@ -496,201 +284,11 @@ po_books_balance(const PoLineItem *item, void *arg)
 	return balance;
 }
 
-/* ---- rows: did it come to pass? ---- */
-
-/*
- * A trigger that fires after ours may set other columns, such as its own, but
- * not those that the invoice was matched by.
- */
-static void
-check_unchanged(HeapTuple expected, HeapTuple stored, TupleDesc desc)
-{
-	uint32		header = expected->t_data->t_hoff;
-
-	/* as a rule they are the same to the byte */
-	if (expected->t_len == stored->t_len && header == stored->t_data->t_hoff &&
-		memcmp((char *) expected->t_data + header,
-			   (char *) stored->t_data + header, expected->t_len - header) == 0 &&
-		(!HeapTupleHasNulls(expected) ||
-		 memcmp(expected->t_data->t_bits, stored->t_data->t_bits,
-				BITMAPLEN(desc->natts)) == 0))
-		return;
-	for (int attribute = 1; attribute <= Anum_invoice_recorded_at; attribute++)
-	{
-		Form_pg_attribute att = TupleDescAttr(desc, attribute - 1);
-		bool		expected_isnull;
-		bool		stored_isnull;
-		Datum		expected_value = heap_getattr(expected, attribute, desc, &expected_isnull);
-		Datum		stored_value = heap_getattr(stored, attribute, desc, &stored_isnull);
-
-		if (attribute == Anum_invoice_due_on)
-			continue;
-		if (expected_isnull != stored_isnull ||
-			(!stored_isnull &&
-			 !datum_image_eq(expected_value, stored_value, att->attbyval, att->attlen)))
-			ereport(ERROR,
-					(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
-					 errmsg("column \"%s\" of \"po_invoice\" was changed after the invoice was matched",
-							NameStr(att->attname)),
-					 errhint("Let the trigger that changes it fire before \"~po_mgmt_before\", which is by name.")));
-	}
-}
-
-/* the key columns come first in the table */
-static bool
-same_invoice(HeapTuple a, HeapTuple b, TupleDesc desc)
-{
-	for (int attribute = Anum_invoice_account_id; attribute <= Anum_invoice_invoice_id; attribute++)
-	{
-		bool		isnull;
-		text	   *left = DatumGetTextPP(heap_getattr(a, attribute, desc, &isnull));
-		text	   *right = DatumGetTextPP(heap_getattr(b, attribute, desc, &isnull));
-
-		if (!po_text_equal(left, right))
-			return false;
-	}
-	return true;
-}
-
-/*
- * Is the row that is stored under the key now the one that we let go?  An
- * inserted one is told from another of the same key by its stamp, an updated
- * one from its old version by its place.
- */
-static bool
-has_landed(Flight *flight, HeapTuple stored, TupleDesc desc)
-{
-	bool		isnull;
-
-	switch (flight->change)
-	{
-		case PO_ROW_INSERTED:
-			return stored != NULL &&
-				TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(stored->t_data)) &&
-				heap_getattr(stored, Anum_invoice_recorded_at, desc, &isnull) ==
-				heap_getattr(flight->tuple, Anum_invoice_recorded_at, desc, &isnull);
-		case PO_ROW_UPDATED:
-			return stored != NULL &&
-				!ItemPointerEquals(&stored->t_self, &flight->place);
-		case PO_ROW_DELETED:
-			return stored == NULL;
-	}
-	return false;				/* keep compiler quiet */
-}
-
-static bool
-look_up(Flight *flight)
-{
-	Relation	rel = RelationIdGetRelation(flight->relid);
-	HeapTuple	stored;
-	bool		landed;
-
-	if (!RelationIsValid(rel))
-		return false;			/* dropped since, and its rows with it */
-	stored = po_fetch_invoice(rel, flight->tuple);
-	landed = has_landed(flight, stored, RelationGetDescr(rel));
-	if (landed && stored != NULL)
-		check_unchanged(flight->tuple, stored, RelationGetDescr(rel));
-	if (stored != NULL)
-		heap_freetuple(stored);
-	RelationClose(rel);
-	return landed;
-}
-
-/* takes a flight out of the list; its tuple is the caller's to free */
-static void
-end_flight(Flight **link, bool landed)
-{
-	Flight	   *flight = *link;
-
-	*link = flight->outer;
-	if (flight->booking != NULL && landed)
-		flight->booking->in_flight = false;
-	else if (flight->booking != NULL)
-		drop_booking(flight->booking);
-	pfree(flight);
-}
-
-/*
- * What became of the rows in flight?  Those of this depth of triggers and
- * deeper ones have landed or were dropped.  One of a statement around may
- * still be on its way.
- */
-static void
-settle(int depth)
-{
-	Flight	  **link = &flights;
-
-	while (*link != NULL)
-	{
-		Flight	   *flight = *link;
-		HeapTuple	tuple = flight->tuple;
-		bool		landed = look_up(flight);
-
-		if (landed || flight->depth >= depth)
-		{
-			end_flight(link, landed);
-			heap_freetuple(tuple);
-		}
-		else
-			link = &flight->outer;
-	}
-}
-
-void
-po_books_row(Relation rel, PoRowChange change, HeapTuple tuple,
-			 ItemPointer old_place, const PoEntry *entry, bool tracked)
-{
-	Booking    *booking = entry == NULL ? NULL : append_booking(entry, tracked);
-	MemoryContext caller;
-	Flight	   *flight;
-
-	create_books();
-	caller = MemoryContextSwitchTo(books_context);
-	flight = palloc0(sizeof(Flight));
-	flight->tuple = heap_copytuple(tuple);
-	MemoryContextSwitchTo(caller);
-	flight->change = change;
-	if (old_place != NULL)
-		flight->place = *old_place;
-	flight->relid = RelationGetRelid(rel);
-	flight->depth = po_trigger_depth();
-	flight->level = GetCurrentTransactionNestLevel();
-	flight->booking = booking;
-	if (booking != NULL)
-		booking->in_flight = true;
-	flight->outer = flights;
-	flights = flight;
-}
-
-HeapTuple
-po_books_conflicting(HeapTuple old, TupleDesc desc)
-{
-	Flight	   *flight = flights;
-	HeapTuple	proposed;
-
-	if (flight == NULL || flight->change != PO_ROW_INSERTED ||
-		flight->depth != po_trigger_depth() || look_up(flight) ||
-		!same_invoice(flight->tuple, old, desc))
-		return NULL;
-	proposed = heap_copytuple(flight->tuple);
-	heap_freetuple(flight->tuple);
-	end_flight(&flights, false);
-	return proposed;
-}
-
-void
-po_books_add(const PoEntry *entry, bool tracked, int depth)
-{
-	settle(depth);
-	append_booking(entry, tracked);
-}
-
 /* ---- writing ---- */
 
 /* the moves that the bookings make together, one a line item */
 static HTAB *
-sum_up(Booking **certain, int n)
+sum_up(PoBooking **certain, int n)
 {
 	HTAB	   *sums = create_item_hash(CurrentMemoryContext);
 
@@ -739,7 +337,7 @@ list_moves(Oid schema, HTAB *sums, int *nmoves)
  * does not go back behind those.
  */
 static PoEntry *
-complete_entries(Booking **certain, int n, HTAB *sums, PoMove *moves, int nmoves)
+complete_entries(PoBooking **certain, int n, HTAB *sums, PoMove *moves, int nmoves)
 {
 	PoEntry    *entries = palloc(n * sizeof(PoEntry));
 
@@ -748,14 +346,11 @@ complete_entries(Booking **certain, int n, HTAB *sums, PoMove *moves, int nmoves
 			moves[i].balance;
 	for (int i = 0; i < n; i++)
 	{
-		KnownAccount *known = NULL;
 		Pending    *sum;
 
 		entries[i] = certain[i]->entry;
-		if (accounts != NULL)
-			known = hash_search(accounts, &entries[i].account_id, HASH_FIND, NULL);
-		if (known != NULL)
-			entries[i].recorded_at = Max(entries[i].recorded_at, known->account.booked_at);
+		entries[i].recorded_at = Max(entries[i].recorded_at,
+									 po_statement_latest(entries[i].account_id));
 		if (!certain[i]->tracked)
 			continue;
 		sum = find_item(sums, entries[i].account_id, entries[i].line_item_id, NULL);
@@ -784,7 +379,7 @@ forget_written(void)
  * edits finds the ledger complete.  By then the bookings count as written.
  */
 static void
-write_bookings(Oid schema, Booking **certain, int n)
+write_bookings(Oid schema, PoBooking **certain, int n)
 {
 	int			level = GetCurrentTransactionNestLevel();
 	HTAB	   *sums = sum_up(certain, n);
@@ -797,7 +392,7 @@ write_bookings(Oid schema, Booking **certain, int n)
 	for (int i = 0; i < n; i++)
 		certain[i]->written = level;
 	rebuild_pending();
-	po_books_forget_memory();
+	po_statement_forget_memory();
 	if (nmoves > 0)
 		po_move_balances(schema, moves, nmoves);
 }
@@ -814,7 +409,7 @@ write_certain(Oid schema)
 												   "po_mgmt writing",
 												   ALLOCSET_DEFAULT_SIZES);
 		MemoryContext caller = MemoryContextSwitchTo(work);
-		Booking   **certain = palloc((nwaiting + 1) * sizeof(Booking *));
+		PoBooking **certain = palloc((nwaiting + 1) * sizeof(PoBooking *));
 
 		n = 0;
 		for (int i = 0; i < nbookings; i++)
@@ -827,10 +422,9 @@ write_certain(Oid schema)
 	} while (n > 0);
 }
 
-static void
-write_books(Oid schema, int depth)
+void
+po_books_write(Oid schema)
 {
-	settle(depth);
 	/* what a user's trigger books meanwhile, the outer call writes */
 	if (writing || nwaiting == 0)
 		return;
@@ -855,42 +449,24 @@ po_books_wait_for(text *account_id, int64 line_item_id)
 		(pending != NULL && find_item(pending, account_id, line_item_id, NULL) != NULL);
 }
 
-void
-po_books_flush_if_many(Oid schema, int depth)
+int
+po_books_waiting(void)
 {
-	settle(depth);
-	forget_if_empty();
-	if (nwaiting >= MAX_PENDING)
-		write_books(schema, depth);
-}
-
-void
-po_books_next_row(Oid schema)
-{
-	po_books_flush_if_many(schema, PO_IN_TRIGGER);
-}
-
-void
-po_books_close(Oid schema, int depth)
-{
-	write_books(schema, depth);
-	po_books_forget_accounts();
+	return nwaiting;
 }
 
 /* ---- ends of transactions ---- */
 
-static void
-forget_subtransaction(int level)
+/* true where bookings were taken back, or wait again */
+static bool
+roll_back_level(int level)
 {
 	int			kept = 0;
-
 	bool		changed = false;
 
-	while (flights != NULL && flights->level >= level)
-		flights = flights->outer;	/* the memory goes with the books */
 	for (int i = 0; i < nbookings; i++)
 	{
-		Booking    *booking = bookings[i];
+		PoBooking  *booking = bookings[i];
 
 		if (booking->level >= level || booking->written >= level)
 			changed = true;
@@ -903,24 +479,17 @@ forget_subtransaction(int level)
 	nbookings = kept;
 	if (changed)
 		rebuild_pending();
-	if (changed || accounts_level >= level)
-		po_books_forget_accounts();
-	po_books_rows_coming();
+	return changed;
 }
 
 static void
-merge_subtransaction(int level)
+merge_level(int level)
 {
 	int			kept = 0;
 
-	for (Flight *flight = flights; flight != NULL; flight = flight->outer)
-		if (flight->level == level)
-			flight->level--;
-	if (accounts_level == level)
-		accounts_level--;
 	for (int i = 0; i < nbookings; i++)
 	{
-		Booking    *booking = bookings[i];
+		PoBooking  *booking = bookings[i];
 
 		if (booking->level == level)
 			booking->level--;
@@ -932,57 +501,19 @@ merge_subtransaction(int level)
 	nbookings = kept;
 }
 
-static void
-subtransaction_ends(SubXactEvent event, SubTransactionId mySubid,
-					SubTransactionId parentSubid, void *arg)
+bool
+po_books_end_level(int level, bool rolled_back)
 {
-	int			level = GetCurrentTransactionNestLevel();
-
-	if (event == SUBXACT_EVENT_ABORT_SUB)
-		forget_subtransaction(level);
-	else if (event == SUBXACT_EVENT_COMMIT_SUB)
-		merge_subtransaction(level);
+	if (rolled_back)
+		return roll_back_level(level);
+	merge_level(level);
+	return false;
 }
 
-/* bookings that still wait here would be lost: our AFTER trigger did not run */
-static void
-check_nothing_waits(void)
-{
-	if (flights != NULL)
-		settle(0);
-	if (nwaiting > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("invoices were booked, but their balances were not written"),
-				 errdetail("The trigger \"!po_mgmt_after\" of \"po_invoice\" did not fire."),
-				 errhint("Enable the trigger and repeat the transaction.")));
-}
-
-static void
-transaction_ends(XactEvent event, void *arg)
-{
-	switch (event)
-	{
-		case XACT_EVENT_PRE_COMMIT:
-		case XACT_EVENT_PRE_PREPARE:
-			check_nothing_waits();
-			break;
-		case XACT_EVENT_PARALLEL_PRE_COMMIT:
-			break;
-		default:
-			/* the memory goes with the transaction */
-			books_context = accounts_context = memory = NULL;
-			firsts_context = seen_context = NULL;
-			forget_bookings();
-			po_books_forget_accounts();
-			firsts = seen = NULL;
-			break;
-	}
-}
-
+/* the memory goes with the transaction */
 void
-po_books_init(void)
+po_books_end(void)
 {
-	RegisterXactCallback(transaction_ends, NULL);
-	RegisterSubXactCallback(subtransaction_ends, NULL);
+	books_context = NULL;
+	forget_bookings();
 }

@@ -6,9 +6,9 @@
 
 #include "utils/builtins.h"
 
-#include "books.h"
 #include "clock.h"
 #include "limits.h"
+#include "statement.h"
 
 static PoMonth
 this_month(const PoAccount *account)
@@ -26,7 +26,7 @@ po_order_is_active(const PoOrder *order, const PoAccount *account)
 void
 po_limit_active_orders(Oid schema, text *account_id)
 {
-	const PoAccount *account = po_books_account(schema, account_id, PO_FOR_CONFIGURATION);
+	const PoAccount *account = po_statement_account(schema, account_id, PO_FOR_CONFIGURATION);
 	Datum		args[2];
 	int64		count;
 
@@ -70,7 +70,7 @@ limit_of_order(Oid schema, text *account_id, text *po_number,
 void
 po_limit_line_items(Oid schema, text *account_id, text *po_number)
 {
-	const PoAccount *account = po_books_account(schema, account_id, PO_FOR_CONFIGURATION);
+	const PoAccount *account = po_statement_account(schema, account_id, PO_FOR_CONFIGURATION);
 
 	if (account != NULL)
 		limit_of_order(schema, account_id, po_number, PO_COUNT_LINE_ITEMS,
@@ -80,7 +80,7 @@ po_limit_line_items(Oid schema, text *account_id, text *po_number)
 void
 po_limit_contacts(Oid schema, text *account_id, text *po_number)
 {
-	const PoAccount *account = po_books_account(schema, account_id, PO_FOR_CONFIGURATION);
+	const PoAccount *account = po_statement_account(schema, account_id, PO_FOR_CONFIGURATION);
 
 	if (account != NULL)
 		limit_of_order(schema, account_id, po_number, PO_COUNT_CONTACTS,

@@ -7,8 +7,8 @@
 #include "fmgr.h"
 #include "utils/guc.h"
 
-#include "books.h"
 #include "clock.h"
+#include "flight.h"
 #include "store.h"
 
 PG_MODULE_MAGIC;
@@ -30,5 +30,5 @@ _PG_init(void)
 							   NULL);
 	MarkGUCPrefixReserved("po_mgmt");
 	po_plan_init();
-	po_books_init();
+	po_flight_init();
 }

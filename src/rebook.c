@@ -20,8 +20,8 @@
 #include "utils/snapmgr.h"
 
 #include "associate.h"
-#include "books.h"
 #include "clock.h"
+#include "flight.h"
 #include "limits.h"
 #include "seller.h"
 
@@ -104,7 +104,7 @@ begin(Rebooking *rebooking, FunctionCallInfo fcinfo)
 	if (!read_newest(schema, account_id, bill_from, invoice_id, &rebooking->invoice))
 		report_no_invoice(account_id, bill_from, invoice_id);
 	become_owner(rebooking);
-	rebooking->account = po_books_account(schema, account_id, PO_FOR_BOOKING);
+	rebooking->account = po_statement_account(schema, account_id, PO_FOR_BOOKING);
 	if (!read_newest(schema, account_id, bill_from, invoice_id, &rebooking->invoice))
 		report_no_invoice(account_id, bill_from, invoice_id);
 }
@@ -119,7 +119,7 @@ end(Rebooking *rebooking)
 		PointerGetDatum(invoice->invoice_id)
 	};
 
-	po_books_close(rebooking->schema, PO_IN_FUNCTION);
+	po_flight_close(rebooking->schema, PO_IN_FUNCTION);
 	become_caller(rebooking);
 	return po_read_datum(rebooking->schema, PO_READ_INVOICE_ROW, args);
 }
@@ -159,7 +159,7 @@ static void
 rebook(const Rebooking *rebooking, const PoInvoice *invoice,
 	   const PoAssociation *association, text *note, bool make_void)
 {
-	TimestampTz now = po_books_time(rebooking->schema, invoice->account_id, PO_FOR_BOOKING);
+	TimestampTz now = po_statement_time(rebooking->schema, invoice->account_id, PO_FOR_BOOKING);
 	PoEntry		entry;
 
 	if (invoice->line_item_id != 0 || association->kind != NULL)
@@ -168,13 +168,13 @@ rebook(const Rebooking *rebooking, const PoInvoice *invoice,
 	{
 		po_entry_of_invoice(&entry, invoice, "release", invoice->amount, now);
 		entry.note = note;
-		po_books_add(&entry, po_is_tracked(rebooking->schema, invoice), PO_IN_FUNCTION);
+		po_flight_add(&entry, po_is_tracked(rebooking->schema, invoice), PO_IN_FUNCTION);
 	}
 	if (association->kind != NULL)
 	{
 		po_entry_of_association(&entry, invoice, association, now);
 		entry.note = note;
-		po_books_add(&entry, association->tracked, PO_IN_FUNCTION);
+		po_flight_add(&entry, association->tracked, PO_IN_FUNCTION);
 	}
 	write_association(rebooking, invoice, association, now, make_void);
 }
@@ -324,7 +324,7 @@ rematch_one(Rebooking *rebooking, const PoInvoice *seen)
 	PoAssociation association;
 	PoInvoice  *invoice = &rebooking->invoice;
 
-	rebooking->account = po_books_account(rebooking->schema, seen->account_id, PO_FOR_BOOKING);
+	rebooking->account = po_statement_account(rebooking->schema, seen->account_id, PO_FOR_BOOKING);
 	if (rebooking->account == NULL ||
 		(rebooking->account->is_closed &&
 		 seen->billing_month <= rebooking->account->closed_through))
@@ -359,12 +359,12 @@ po_rematch_unassociated(PG_FUNCTION_ARGS)
 		MemoryContext caller = MemoryContextSwitchTo(row);
 
 		CHECK_FOR_INTERRUPTS();
-		po_books_flush_if_many(rebooking.schema, PO_IN_FUNCTION);
+		po_flight_write_if_many(rebooking.schema, PO_IN_FUNCTION);
 		count += rematch_one(&rebooking, &invoices[i]);
 		MemoryContextSwitchTo(caller);
 		MemoryContextDelete(row);
 	}
-	po_books_close(rebooking.schema, PO_IN_FUNCTION);
+	po_flight_close(rebooking.schema, PO_IN_FUNCTION);
 	become_caller(&rebooking);
 	PG_RETURN_INT64(count);
 }

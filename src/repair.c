@@ -10,7 +10,7 @@
 #include "utils/rel.h"
 #include "utils/relcache.h"
 
-#include "books.h"
+#include "flight.h"
 
 /* one line item: its balance, and an entry that says why */
 static void
@@ -60,12 +60,12 @@ po_repair(PG_FUNCTION_ARGS)
 	account_id = PG_GETARG_TEXT_PP(0);
 	GetUserIdAndSecContext(&caller, &context);
 	SetUserIdAndSecContext(owner, context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
-	po_books_close(schema, PO_IN_FUNCTION);
-	now = po_books_time(schema, account_id, PO_FOR_BOOKING);
+	po_flight_close(schema, PO_IN_FUNCTION);
+	now = po_statement_time(schema, account_id, PO_FOR_BOOKING);
 	broken = po_read_broken(schema, account_id, &nbroken);
 	for (int i = 0; i < nbroken; i++)
 		repair(schema, account_id, &broken[i], now);
-	po_books_close(schema, PO_IN_FUNCTION);
+	po_flight_close(schema, PO_IN_FUNCTION);
 	SetUserIdAndSecContext(caller, context);
 	PG_RETURN_INT64(nbroken);
 }

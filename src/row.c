@@ -194,6 +194,13 @@ po_text_equal(const text *a, const text *b)
 		memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
 }
 
+text *
+po_text_copy(const text *value)
+{
+	return value == NULL ? NULL :
+		cstring_to_text_with_len(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+}
+
 /* without outer white space; NULL where nothing is left */
 text *
 po_text_trim(text *value)

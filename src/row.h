@@ -146,6 +146,7 @@ extern int	po_numeric_sign(Numeric value);
 /* texts that may be NULL; a null equals nothing */
 extern bool po_text_equal(const text *a, const text *b);
 extern HTAB *po_text_hash_create(const char *name, Size entrysize, MemoryContext context);
+extern text *po_text_copy(const text *value);
 extern text *po_text_trim(text *value);
 extern text *po_text_upper(text *value);
 

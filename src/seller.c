@@ -9,8 +9,8 @@
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
-#include "books.h"
 #include "seller.h"
+#include "statement.h"
 
 static text *
 read_seller_name(Oid schema, text *name)
@@ -38,15 +38,15 @@ po_seller_name(Oid schema, text *name)
 
 	if (name == NULL)
 		return NULL;
-	if (last_name != NULL && generation == po_books_generation() &&
+	if (last_name != NULL && generation == po_statement_generation() &&
 		po_text_equal(name, last_name))
 		return DatumGetTextPCopy(PointerGetDatum(last_seller));
 	seller = read_seller_name(schema, name);
-	caller = MemoryContextSwitchTo(po_books_memory());
+	caller = MemoryContextSwitchTo(po_statement_memory());
 	last_seller = DatumGetTextPCopy(PointerGetDatum(seller));
 	last_name = DatumGetTextPCopy(PointerGetDatum(name));
 	MemoryContextSwitchTo(caller);
-	generation = po_books_generation();
+	generation = po_statement_generation();
 	return seller;
 }
 

@@ -12,8 +12,8 @@
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
 
-#include "books.h"
 #include "clock.h"
+#include "statement.h"
 #include "trigger.h"
 
 static void
@@ -196,6 +196,6 @@ po_account_trigger(PG_FUNCTION_ARGS)
 		before_update(&trigger);
 	else
 		before_delete(&trigger);
-	po_books_forget_accounts();
+	po_statement_forget_accounts();
 	return po_trigger_result(&trigger);
 }

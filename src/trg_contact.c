@@ -8,9 +8,9 @@
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
-#include "books.h"
 #include "clock.h"
 #include "limits.h"
+#include "statement.h"
 #include "trigger.h"
 
 #define MAX_EMAIL_LENGTH 320
@@ -69,13 +69,13 @@ before_insert(PoTrigger *trigger)
 	account_id = po_text(trigger->new, Anum_contact_account_id);
 	po_number = po_text(trigger->new, Anum_contact_po_number);
 	po_become_owner(trigger, &caller);
-	found = po_books_account(trigger->schema, account_id, PO_FOR_CONFIGURATION) != NULL &&
+	found = po_statement_account(trigger->schema, account_id, PO_FOR_CONFIGURATION) != NULL &&
 		po_newest_order(trigger->schema, account_id, po_number, &order);
 	po_become(&caller);
 	if (!found)
 		po_report_no_order(account_id, po_number);
 	po_set_time(trigger->new, Anum_contact_created_at, stamp);
-	po_books_seen(stamp, 0);
+	po_statement_seen(stamp, 0);
 }
 
 static void
@@ -100,8 +100,8 @@ after_insert(PoTrigger *trigger)
 	PoIdentity	caller;
 
 	po_become_owner(trigger, &caller);
-	if (po_books_was_seen(po_int64(trigger->new, Anum_contact_created_at), 0) &&
-		po_books_first(COUNT_CONTACTS, account_id, po_number))
+	if (po_statement_was_seen(po_int64(trigger->new, Anum_contact_created_at), 0) &&
+		po_statement_first(COUNT_CONTACTS, account_id, po_number))
 		po_limit_contacts(trigger->schema, account_id, po_number);
 	po_become(&caller);
 }

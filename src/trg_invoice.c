@@ -17,8 +17,8 @@
 #include "utils/snapmgr.h"
 
 #include "associate.h"
-#include "books.h"
 #include "clock.h"
+#include "flight.h"
 #include "seller.h"
 #include "trigger.h"
 
@@ -218,7 +218,7 @@ book(PoTrigger *trigger, const PoInvoice *invoice, const PoAccount *account,
 
 	po_entry_of_association(&entry, invoice, association, account->booked_at);
 	set_association(trigger->new, association, account->booked_at);
-	po_books_row(trigger->rel, PO_ROW_INSERTED, po_row_tuple(trigger->new), NULL,
+	po_flight_row(trigger->rel, PO_ROW_INSERTED, po_row_tuple(trigger->new), NULL,
 				 &entry, association->tracked);
 }
 
@@ -229,10 +229,10 @@ insert_as_owner(PoTrigger *trigger)
 	PoAssociation association;
 	PoInvoice	invoice;
 
-	po_books_next_row(trigger->schema);
+	po_flight_next_row(trigger->schema);
 	normalize(trigger);
 	if (!po_is_null(trigger->new, Anum_invoice_account_id))
-		account = po_books_account(trigger->schema,
+		account = po_statement_account(trigger->schema,
 								   po_text(trigger->new, Anum_invoice_account_id),
 								   PO_FOR_BOOKING);
 	set_defaults(trigger, account);
@@ -256,7 +256,7 @@ insert_as_owner(PoTrigger *trigger)
 		book(trigger, &invoice, account, &association);
 	}
 	else
-		po_books_row(trigger->rel, PO_ROW_INSERTED, po_row_tuple(trigger->new),
+		po_flight_row(trigger->rel, PO_ROW_INSERTED, po_row_tuple(trigger->new),
 					 NULL, NULL, false);
 }
 
@@ -276,7 +276,7 @@ before_insert(PoTrigger *trigger)
 		po_become(&caller);
 	}
 	if (!po_is_last(trigger))
-		po_books_seen(po_int64(trigger->new, Anum_invoice_recorded_at),
+		po_statement_seen(po_int64(trigger->new, Anum_invoice_recorded_at),
 					  key_of(trigger->new));
 }
 
@@ -293,7 +293,7 @@ keep_association(PoTrigger *trigger)
 	PoRow		proposed = {0};
 
 	proposed.desc = trigger->desc;
-	proposed.tuple = po_books_conflicting(trigger->old->tuple, trigger->desc);
+	proposed.tuple = po_flight_conflicting(trigger->old->tuple, trigger->desc);
 	if (proposed.tuple == NULL)
 		return;
 	for (int attribute = Anum_invoice_po_number;
@@ -361,13 +361,13 @@ book_change(PoTrigger *trigger, Numeric back)
 	PoEntry		entry;
 
 	invoice_from_row(&invoice, trigger->old);
-	po_check_open(po_books_account(trigger->schema, invoice.account_id, PO_FOR_BOOKING),
+	po_check_open(po_statement_account(trigger->schema, invoice.account_id, PO_FOR_BOOKING),
 				  invoice.billing_month, po_caller_may_read(trigger, PO_INVOICE));
 	po_entry_of_invoice(&entry, &invoice, trigger->is_delete ? "release" : "correction",
 						back,
-						po_books_time(trigger->schema, invoice.account_id, PO_FOR_BOOKING));
+						po_statement_time(trigger->schema, invoice.account_id, PO_FOR_BOOKING));
 	entry.note = cstring_to_text(trigger->is_delete ? "invoice deleted" : "amount changed");
-	po_books_row(trigger->rel, change, po_row_tuple(po_trigger_row(trigger)),
+	po_flight_row(trigger->rel, change, po_row_tuple(po_trigger_row(trigger)),
 				 &trigger->old->tuple->t_self, &entry,
 				 po_is_tracked(trigger->schema, &invoice));
 }
@@ -386,12 +386,12 @@ before_change(PoTrigger *trigger)
 		check_row(trigger);
 		check_update_allowed(trigger);
 	}
-	po_books_next_row(trigger->schema);
+	po_flight_next_row(trigger->schema);
 	back = given_back(trigger);
 	if (back != NULL)
 		book_change(trigger, back);
 	else if (trigger->is_update)
-		po_books_row(trigger->rel, PO_ROW_UPDATED, po_row_tuple(trigger->new),
+		po_flight_row(trigger->rel, PO_ROW_UPDATED, po_row_tuple(trigger->new),
 					 &trigger->old->tuple->t_self, NULL, false);
 	po_become(&caller);
 }
@@ -408,7 +408,7 @@ check_as_stored(PoTrigger *trigger)
 {
 	if (trigger->is_update)
 		check_update_allowed(trigger);
-	else if (!po_books_was_seen(po_int64(trigger->new, Anum_invoice_recorded_at),
+	else if (!po_statement_was_seen(po_int64(trigger->new, Anum_invoice_recorded_at),
 								key_of(trigger->new)))
 		ereport(ERROR,
 				(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
@@ -425,7 +425,7 @@ after(PoTrigger *trigger)
 	if (!trigger->is_delete && !po_is_last(trigger))
 		check_as_stored(trigger);
 	po_become_owner(trigger, &caller);
-	po_books_close(trigger->schema, PO_IN_TRIGGER);
+	po_flight_close(trigger->schema, PO_IN_TRIGGER);
 	po_become(&caller);
 }
 

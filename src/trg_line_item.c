@@ -15,6 +15,7 @@
 #include "clock.h"
 #include "limits.h"
 #include "seller.h"
+#include "statement.h"
 #include "store.h"
 #include "trigger.h"
 
@@ -174,7 +175,7 @@ check_against_order(const PoTrigger *trigger, bool new_type)
 	PoLineType *type = po_text(trigger->new, Anum_line_item_line_type);
 	PoOrder		order;
 
-	if (po_books_account(trigger->schema, account_id, PO_FOR_CONFIGURATION) == NULL ||
+	if (po_statement_account(trigger->schema, account_id, PO_FOR_CONFIGURATION) == NULL ||
 		!po_newest_order(trigger->schema, account_id, po_number, &order))
 		po_report_no_order(account_id, po_number);
 	check_period(trigger, &order);
@@ -221,7 +222,7 @@ before_insert(PoTrigger *trigger)
 	if (tracked(trigger->new))
 		po_set(trigger->new, Anum_line_item_balance,
 			   NumericGetDatum(net_value(trigger->new)));
-	po_books_seen(stamp, 0);
+	po_statement_seen(stamp, 0);
 }
 
 /* invoices have the number in print */
@@ -332,7 +333,7 @@ before_delete(PoTrigger *trigger)
 
 	check_not_waiting(trigger);
 	po_become_owner(trigger, &caller);
-	po_books_account(trigger->schema, account_id, PO_FOR_CONFIGURATION);
+	po_statement_account(trigger->schema, account_id, PO_FOR_CONFIGURATION);
 	po_become(&caller);
 }
 
@@ -352,7 +353,7 @@ write_entry(const PoTrigger *trigger, const char *kind, Numeric amount,
 	entry.kind = kind;
 	entry.amount = amount;
 	entry.balance_after = balance_after;
-	entry.recorded_at = po_books_time(trigger->schema, entry.account_id,
+	entry.recorded_at = po_statement_time(trigger->schema, entry.account_id,
 									  PO_FOR_CONFIGURATION);
 	entry.recorded_by = po_user();
 	entry.note = note ? cstring_to_text(note) : NULL;
@@ -371,7 +372,7 @@ after_insert(PoTrigger *trigger)
 
 		write_entry(trigger, "opening", balance, balance, NULL);
 	}
-	if (po_books_first(COUNT_LINE_ITEMS, account_id, po_number))
+	if (po_statement_first(COUNT_LINE_ITEMS, account_id, po_number))
 		po_limit_line_items(trigger->schema, account_id, po_number);
 }
 
@@ -433,10 +434,10 @@ touch_order(PoTrigger *trigger)
 
 	if (trigger->is_update && !po_changed(trigger, Anum_line_item_updated_at))
 		return;
-	if (po_books_first(TOUCH_ORDER, account_id, po_number))
+	if (po_statement_first(TOUCH_ORDER, account_id, po_number))
 		po_touch_order(trigger->schema, account_id, po_number,
 					   Max(po_clock_stamp(),
-						   po_books_time(trigger->schema, account_id, PO_FOR_CONFIGURATION)));
+						   po_statement_time(trigger->schema, account_id, PO_FOR_CONFIGURATION)));
 }
 
 static void
@@ -446,7 +447,7 @@ after(PoTrigger *trigger)
 
 	/* history means nothing more than itself */
 	if (trigger->is_insert &&
-		!po_books_was_seen(po_int64(trigger->new, Anum_line_item_created_at), 0))
+		!po_statement_was_seen(po_int64(trigger->new, Anum_line_item_created_at), 0))
 		return;
 	po_become_owner(trigger, &caller);
 	if (trigger->is_insert)

@@ -12,10 +12,10 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
-#include "books.h"
 #include "clock.h"
 #include "limits.h"
 #include "seller.h"
+#include "statement.h"
 #include "store.h"
 #include "trigger.h"
 
@@ -134,11 +134,11 @@ account_of(const PoTrigger *trigger)
 	text	   *account_id = po_text(trigger->new, Anum_order_account_id);
 	const PoAccount *account;
 
-	account = po_books_account(trigger->schema, account_id, PO_FOR_CONFIGURATION);
+	account = po_statement_account(trigger->schema, account_id, PO_FOR_CONFIGURATION);
 	if (account == NULL)
 	{
 		po_add_account(trigger->schema, account_id);
-		account = po_books_account(trigger->schema, account_id, PO_FOR_CONFIGURATION);
+		account = po_statement_account(trigger->schema, account_id, PO_FOR_CONFIGURATION);
 	}
 	if (account == NULL)		/* only where it is hidden by the snapshot */
 		ereport(ERROR,
@@ -176,7 +176,7 @@ before_insert(PoTrigger *trigger)
 	stamp = Max(po_clock_stamp(), account->booked_at);
 	po_set_time(trigger->new, Anum_order_created_at, stamp);
 	po_set_time(trigger->new, Anum_order_updated_at, stamp);
-	po_books_seen(stamp, 0);
+	po_statement_seen(stamp, 0);
 }
 
 /* ---- UPDATE ---- */
@@ -309,7 +309,7 @@ before_delete(PoTrigger *trigger)
 	PoIdentity	caller;
 
 	po_become_owner(trigger, &caller);
-	po_books_account(trigger->schema, po_text(trigger->old, Anum_order_account_id),
+	po_statement_account(trigger->schema, po_text(trigger->old, Anum_order_account_id),
 					 PO_FOR_CONFIGURATION);
 	po_become(&caller);
 }
@@ -337,11 +337,11 @@ after(PoTrigger *trigger)
 	PoIdentity	caller;
 
 	if (trigger->is_insert &&
-		!po_books_was_seen(po_int64(trigger->new, Anum_order_created_at), 0))
+		!po_statement_was_seen(po_int64(trigger->new, Anum_order_created_at), 0))
 		return;
 	po_become_owner(trigger, &caller);
 	if (counts(trigger, account_of(trigger)) &&
-		po_books_first(COUNT_ORDERS, account_id, NULL))
+		po_statement_first(COUNT_ORDERS, account_id, NULL))
 		po_limit_active_orders(trigger->schema, account_id);
 	po_become(&caller);
 }

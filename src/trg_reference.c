@@ -15,8 +15,8 @@
 #include "utils/rel.h"
 #include "utils/relcache.h"
 
-#include "books.h"
 #include "clock.h"
+#include "flight.h"
 #include "trigger.h"
 
 static int
@@ -110,7 +110,7 @@ po_seed_trigger(PG_FUNCTION_ARGS)
 	PoTrigger	trigger;
 
 	po_trigger_init(&trigger, fcinfo);
-	po_books_forget_accounts();	/* and what was read of sellers and types */
+	po_statement_forget_accounts();	/* and what was read of sellers and types */
 	if (trigger.is_delete)
 	{
 		if (is_seed(trigger.old, &trigger))
@@ -208,7 +208,7 @@ po_statement_trigger(PG_FUNCTION_ARGS)
 	if (po_store_is_writing())
 		return PointerGetDatum(NULL);
 	po_become_owner(&trigger, &caller);
-	po_books_close(trigger.schema, PO_IN_TRIGGER);
+	po_flight_close(trigger.schema, PO_IN_TRIGGER);
 	po_become(&caller);
 	return PointerGetDatum(NULL);
 }

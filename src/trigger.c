@@ -18,7 +18,7 @@
 #include "utils/rel.h"
 #include "utils/rls.h"
 
-#include "books.h"
+#include "statement.h"
 #include "trigger.h"
 
 #define MAX_NUMBER_LENGTH 200
@@ -55,7 +55,7 @@ po_trigger_init(PoTrigger *trigger, FunctionCallInfo fcinfo)
 	if (!TRIGGER_FIRED_FOR_ROW(data->tg_event))
 		return;
 	if (trigger->before)
-		po_books_rows_coming();
+		po_statement_rows_coming();
 	if (!trigger->is_insert)
 		trigger->old = init_row(&trigger->rows[0], data->tg_trigtuple, trigger->desc);
 	if (!trigger->is_delete)

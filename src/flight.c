@@ -1,0 +1,313 @@
+/*
+ * flight.c
+ *		Rows of po_invoice on their way into the table.  See flight.h.
+ *
+ * A row that our BEFORE trigger let go is in flight until it is found in the
+ * table, or until its own statement goes on without it.  A statement inside a
+ * trigger that fires after ours meets such rows; the depth of triggers tells
+ * them from rows that were dropped.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
+
+#include "flight.h"
+
+/* bookings are written when so many wait, so that memory stays bounded */
+#define MAX_WAITING		10000
+
+/* a row that our BEFORE trigger let go */
+typedef struct Flight
+{
+	struct Flight *outer;		/* of the statement around */
+	HeapTuple	tuple;
+	PoRowChange change;
+	ItemPointerData place;		/* of the old version, in an update */
+	Oid			relid;
+	int			depth;			/* of triggers */
+	int			level;			/* of transactions */
+	PoBooking  *booking;		/* or NULL */
+} Flight;
+
+static Flight *flights;			/* the innermost first; in the top transaction's memory */
+
+/* ---- what became of a row ---- */
+
+/*
+ * A trigger that fires after ours may set other columns, such as its own, but
+ * not those that the invoice was matched by.
+ */
+static void
+check_unchanged(HeapTuple expected, HeapTuple stored, TupleDesc desc)
+{
+	uint32		header = expected->t_data->t_hoff;
+
+	/* as a rule they are the same to the byte */
+	if (expected->t_len == stored->t_len && header == stored->t_data->t_hoff &&
+		memcmp((char *) expected->t_data + header,
+			   (char *) stored->t_data + header, expected->t_len - header) == 0 &&
+		(!HeapTupleHasNulls(expected) ||
+		 memcmp(expected->t_data->t_bits, stored->t_data->t_bits,
+				BITMAPLEN(desc->natts)) == 0))
+		return;
+	for (int attribute = 1; attribute <= Anum_invoice_recorded_at; attribute++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, attribute - 1);
+		bool		expected_isnull;
+		bool		stored_isnull;
+		Datum		expected_value = heap_getattr(expected, attribute, desc, &expected_isnull);
+		Datum		stored_value = heap_getattr(stored, attribute, desc, &stored_isnull);
+
+		if (attribute == Anum_invoice_due_on)
+			continue;
+		if (expected_isnull != stored_isnull ||
+			(!stored_isnull &&
+			 !datum_image_eq(expected_value, stored_value, att->attbyval, att->attlen)))
+			ereport(ERROR,
+					(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+					 errmsg("column \"%s\" of \"po_invoice\" was changed after the invoice was matched",
+							NameStr(att->attname)),
+					 errhint("Let the trigger that changes it fire before \"~po_mgmt_before\", which is by name.")));
+	}
+}
+
+/* the key columns come first in the table */
+static bool
+same_invoice(HeapTuple a, HeapTuple b, TupleDesc desc)
+{
+	for (int attribute = Anum_invoice_account_id; attribute <= Anum_invoice_invoice_id; attribute++)
+	{
+		bool		isnull;
+		text	   *left = DatumGetTextPP(heap_getattr(a, attribute, desc, &isnull));
+		text	   *right = DatumGetTextPP(heap_getattr(b, attribute, desc, &isnull));
+
+		if (!po_text_equal(left, right))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Is the row that is stored under the key now the one that we let go?  An
+ * inserted one is told from another of the same key by its stamp, an updated
+ * one from its old version by its place.
+ */
+static bool
+has_landed(Flight *flight, HeapTuple stored, TupleDesc desc)
+{
+	bool		isnull;
+
+	switch (flight->change)
+	{
+		case PO_ROW_INSERTED:
+			return stored != NULL &&
+				TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(stored->t_data)) &&
+				heap_getattr(stored, Anum_invoice_recorded_at, desc, &isnull) ==
+				heap_getattr(flight->tuple, Anum_invoice_recorded_at, desc, &isnull);
+		case PO_ROW_UPDATED:
+			return stored != NULL &&
+				!ItemPointerEquals(&stored->t_self, &flight->place);
+		case PO_ROW_DELETED:
+			return stored == NULL;
+	}
+	return false;				/* keep compiler quiet */
+}
+
+static bool
+look_up(Flight *flight)
+{
+	Relation	rel = RelationIdGetRelation(flight->relid);
+	HeapTuple	stored;
+	bool		landed;
+
+	if (!RelationIsValid(rel))
+		return false;			/* dropped since, and its rows with it */
+	stored = po_fetch_invoice(rel, flight->tuple);
+	landed = has_landed(flight, stored, RelationGetDescr(rel));
+	if (landed && stored != NULL)
+		check_unchanged(flight->tuple, stored, RelationGetDescr(rel));
+	if (stored != NULL)
+		heap_freetuple(stored);
+	RelationClose(rel);
+	return landed;
+}
+
+/* takes a flight out of the list; its tuple is the caller's to free */
+static void
+end_flight(Flight **link, bool landed)
+{
+	Flight	   *flight = *link;
+
+	*link = flight->outer;
+	if (flight->booking != NULL && landed)
+		po_booking_land(flight->booking);
+	else if (flight->booking != NULL)
+		po_booking_drop(flight->booking);
+	pfree(flight);
+}
+
+/*
+ * What became of the rows in flight?  Those of this depth of triggers and
+ * deeper ones have landed or were dropped.  One of a statement around may
+ * still be on its way.
+ */
+static void
+settle(int depth)
+{
+	Flight	  **link = &flights;
+
+	while (*link != NULL)
+	{
+		Flight	   *flight = *link;
+		HeapTuple	tuple = flight->tuple;
+		bool		landed = look_up(flight);
+
+		if (landed || flight->depth >= depth)
+		{
+			end_flight(link, landed);
+			heap_freetuple(tuple);
+		}
+		else
+			link = &flight->outer;
+	}
+}
+
+void
+po_flight_row(Relation rel, PoRowChange change, HeapTuple tuple,
+			 ItemPointer old_place, const PoEntry *entry, bool tracked)
+{
+	PoBooking  *booking = entry == NULL ? NULL : po_booking_make(entry, tracked, true);
+	MemoryContext caller = MemoryContextSwitchTo(TopTransactionContext);
+	Flight	   *flight;
+
+	flight = palloc0(sizeof(Flight));
+	flight->tuple = heap_copytuple(tuple);
+	MemoryContextSwitchTo(caller);
+	flight->change = change;
+	if (old_place != NULL)
+		flight->place = *old_place;
+	flight->relid = RelationGetRelid(rel);
+	flight->depth = po_trigger_depth();
+	flight->level = GetCurrentTransactionNestLevel();
+	flight->booking = booking;
+	flight->outer = flights;
+	flights = flight;
+}
+
+HeapTuple
+po_flight_conflicting(HeapTuple old, TupleDesc desc)
+{
+	Flight	   *flight = flights;
+	HeapTuple	proposed;
+
+	if (flight == NULL || flight->change != PO_ROW_INSERTED ||
+		flight->depth != po_trigger_depth() || look_up(flight) ||
+		!same_invoice(flight->tuple, old, desc))
+		return NULL;
+	proposed = heap_copytuple(flight->tuple);
+	heap_freetuple(flight->tuple);
+	end_flight(&flights, false);
+	return proposed;
+}
+
+void
+po_flight_add(const PoEntry *entry, bool tracked, int depth)
+{
+	settle(depth);
+	po_booking_make(entry, tracked, false);
+}
+
+/* ---- when to write ---- */
+
+void
+po_flight_write_if_many(Oid schema, int depth)
+{
+	settle(depth);
+	if (po_books_waiting() >= MAX_WAITING)
+		po_books_write(schema);
+}
+
+void
+po_flight_next_row(Oid schema)
+{
+	po_flight_write_if_many(schema, PO_IN_TRIGGER);
+}
+
+void
+po_flight_close(Oid schema, int depth)
+{
+	settle(depth);
+	po_books_write(schema);
+	po_statement_forget_accounts();
+}
+
+/* ---- ends of transactions ---- */
+
+static void
+end_level(int level, bool rolled_back)
+{
+	while (rolled_back && flights != NULL && flights->level >= level)
+	{
+		Flight	   *flight = flights;
+
+		flights = flight->outer;
+		heap_freetuple(flight->tuple);
+		pfree(flight);
+	}
+	for (Flight *flight = flights; flight != NULL; flight = flight->outer)
+		flight->level = Min(flight->level, level - 1);
+	po_statement_end_level(level, rolled_back, po_books_end_level(level, rolled_back));
+}
+
+static void
+subtransaction_ends(SubXactEvent event, SubTransactionId mySubid,
+					SubTransactionId parentSubid, void *arg)
+{
+	if (event == SUBXACT_EVENT_ABORT_SUB || event == SUBXACT_EVENT_COMMIT_SUB)
+		end_level(GetCurrentTransactionNestLevel(), event == SUBXACT_EVENT_ABORT_SUB);
+}
+
+/* bookings that still wait here would be lost: our AFTER trigger did not run */
+static void
+check_nothing_waits(void)
+{
+	settle(0);
+	if (po_books_waiting() > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("invoices were booked, but their balances were not written"),
+				 errdetail("The trigger \"!po_mgmt_after\" of \"po_invoice\" did not fire."),
+				 errhint("Enable the trigger and repeat the transaction.")));
+}
+
+static void
+transaction_ends(XactEvent event, void *arg)
+{
+	switch (event)
+	{
+		case XACT_EVENT_PRE_COMMIT:
+		case XACT_EVENT_PRE_PREPARE:
+			check_nothing_waits();
+			break;
+		case XACT_EVENT_PARALLEL_PRE_COMMIT:
+			break;
+		default:
+			flights = NULL;
+			po_books_end();
+			po_statement_end();
+			break;
+	}
+}
+
+void
+po_flight_init(void)
+{
+	RegisterXactCallback(transaction_ends, NULL);
+	RegisterSubXactCallback(subtransaction_ends, NULL);
+}
