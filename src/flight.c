@@ -31,11 +31,14 @@ typedef struct Flight
 	ItemPointerData place;		/* of the old version, in an update */
 	Oid			relid;
 	int			depth;			/* of triggers */
+	MemoryContext query;		/* of its statement */
+	bool		ended;			/* its statement has come to its end */
 	int			level;			/* of transactions */
 	PoBooking  *booking;		/* or NULL */
 } Flight;
 
 static Flight *flights;			/* the innermost first; in the top transaction's memory */
+static MemoryContext watched;	/* the statement that is watched for its end */
 
 /* ---- what became of a row ---- */
 
@@ -168,7 +171,7 @@ settle(int depth)
 		HeapTuple	tuple = flight->tuple;
 		bool		landed = look_up(flight);
 
-		if (landed || flight->depth >= depth)
+		if (landed || flight->ended || flight->depth >= depth)
 		{
 			end_flight(link, landed);
 			heap_freetuple(tuple);
@@ -178,11 +181,41 @@ settle(int depth)
 	}
 }
 
+/* a statement has come to its end, with or without an AFTER ROW event */
+static void
+statement_ends(void *query)
+{
+	for (Flight *flight = flights; flight != NULL; flight = flight->outer)
+		if (flight->query == query)
+			flight->ended = true;
+	if (watched == query)
+		watched = NULL;
+}
+
+/*
+ * Triggers run in a child of their statement's memory, which goes when the
+ * statement ends.
+ */
+static void
+watch(MemoryContext query)
+{
+	MemoryContextCallback *callback;
+
+	if (watched == query)
+		return;
+	callback = MemoryContextAlloc(query, sizeof(MemoryContextCallback));
+	callback->func = statement_ends;
+	callback->arg = query;
+	MemoryContextRegisterResetCallback(query, callback);
+	watched = query;
+}
+
 void
 po_flight_row(Relation rel, PoRowChange change, HeapTuple tuple,
 			 ItemPointer old_place, const PoEntry *entry, bool tracked)
 {
 	PoBooking  *booking = entry == NULL ? NULL : po_booking_make(entry, tracked, true);
+	MemoryContext query = MemoryContextGetParent(CurrentMemoryContext);
 	MemoryContext caller = MemoryContextSwitchTo(TopTransactionContext);
 	Flight	   *flight;
 
@@ -194,6 +227,8 @@ po_flight_row(Relation rel, PoRowChange change, HeapTuple tuple,
 		flight->place = *old_place;
 	flight->relid = RelationGetRelid(rel);
 	flight->depth = po_trigger_depth();
+	flight->query = query;
+	watch(query);
 	flight->level = GetCurrentTransactionNestLevel();
 	flight->booking = booking;
 	flight->outer = flights;
@@ -244,7 +279,9 @@ po_flight_close(Oid schema, int depth)
 {
 	settle(depth);
 	po_books_write(schema);
-	po_statement_forget_accounts();
+	/* what is in flight yet must not be written with a time before the last one */
+	if (po_books_waiting() == 0)
+		po_statement_forget_accounts();
 }
 
 /* ---- ends of transactions ---- */
@@ -299,6 +336,7 @@ transaction_ends(XactEvent event, void *arg)
 			break;
 		default:
 			flights = NULL;
+			watched = NULL;
 			po_books_end();
 			po_statement_end();
 			break;

@@ -25,6 +25,7 @@ typedef struct Seen
 typedef struct KnownAccount
 {
 	text	   *account_id;		/* key */
+	PoUse		use;
 	PoAccount	account;
 } KnownAccount;
 
@@ -33,7 +34,6 @@ typedef struct KnownAccount
 /* all of it in the top transaction's memory */
 static MemoryContext accounts_context = NULL;
 static HTAB *accounts;
-static PoUse accounts_use;
 static int	accounts_level;		/* the deepest at which one was locked */
 
 /* what is remembered besides, see po_statement_generation */
@@ -91,7 +91,7 @@ po_statement_forget_accounts(void)
 /* ---- accounts ---- */
 
 static void
-remember_account(const PoAccount *account)
+remember_account(const PoAccount *account, PoUse use)
 {
 	MemoryContext caller;
 	KnownAccount *known;
@@ -104,36 +104,47 @@ remember_account(const PoAccount *account)
 												 "po_mgmt accounts",
 												 ALLOCSET_DEFAULT_SIZES);
 		accounts = po_text_hash_create("po_mgmt accounts", sizeof(KnownAccount),
-									accounts_context);
+									   accounts_context);
 	}
 	caller = MemoryContextSwitchTo(accounts_context);
 	account_id = po_text_copy(account->account_id);
 	known = hash_search(accounts, &account_id, HASH_ENTER, &found);
-	accounts_level = Max(accounts_level, GetCurrentTransactionNestLevel());
+	if (found)
+	{
+		/* locked for the other use before; callers may hold its texts yet */
+		pfree(account_id);
+		account_id = known->account_id;
+	}
+	known->use = use;
 	known->account = *account;
 	known->account.account_id = account_id;
 	known->account.currency = po_text_copy(account->currency);
 	known->account.time_zone = po_text_copy(account->time_zone);
 	MemoryContextSwitchTo(caller);
+	accounts_level = Max(accounts_level, GetCurrentTransactionNestLevel());
+}
+
+static KnownAccount *
+find_account(text *account_id)
+{
+	return accounts == NULL ? NULL :
+		hash_search(accounts, &account_id, HASH_FIND, NULL);
 }
 
 const PoAccount *
 po_statement_account(Oid schema, text *account_id, PoUse use)
 {
+	KnownAccount *known = find_account(account_id);
 	PoAccount	account;
 
-	if (accounts != NULL &&
-		(accounts_use != use || hash_get_num_entries(accounts) >= MAX_ACCOUNTS))
+	if (known != NULL && known->use == use)
+		return &known->account;
+	if (accounts != NULL && hash_get_num_entries(accounts) >= MAX_ACCOUNTS)
 		po_statement_forget_accounts();
-	accounts_use = use;
-	if (accounts == NULL ||
-		hash_search(accounts, &account_id, HASH_FIND, NULL) == NULL)
-	{
-		if (!po_lock_account(schema, account_id, &account))
-			return NULL;
-		remember_account(&account);
-	}
-	return &((KnownAccount *) hash_search(accounts, &account_id, HASH_FIND, NULL))->account;
+	if (!po_lock_account(schema, account_id, &account))
+		return NULL;
+	remember_account(&account, use);
+	return &find_account(account_id)->account;
 }
 
 /* an account that is deleted in the same statement has no time of its own */
@@ -149,10 +160,8 @@ po_statement_time(Oid schema, text *account_id, PoUse use)
 TimestampTz
 po_statement_latest(text *account_id)
 {
-	KnownAccount *known = NULL;
+	KnownAccount *known = find_account(account_id);
 
-	if (accounts != NULL)
-		known = hash_search(accounts, &account_id, HASH_FIND, NULL);
 	return known != NULL ? known->account.booked_at : PG_INT64_MIN;
 }
 
