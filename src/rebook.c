@@ -89,6 +89,23 @@ read_newest(Oid schema, text *account_id, text *bill_from, text *invoice_id,
 	return found;
 }
 
+/* with its account locked: the row as it is now, locked too */
+static bool
+lock_invoice(Oid schema, text *account_id, text *bill_from, text *invoice_id,
+			 PoInvoice *invoice)
+{
+	Datum		args[] = {
+		PointerGetDatum(account_id), PointerGetDatum(bill_from), PointerGetDatum(invoice_id)
+	};
+	int			found;
+	PoInvoice  *locked = po_read_invoices(schema, PO_LOCK_INVOICE, args, &found);
+
+	if (found == 0)
+		return false;
+	*invoice = *locked;
+	return true;
+}
+
 /* the caller must see it; then its account is locked and it is read again */
 static void
 begin(Rebooking *rebooking, FunctionCallInfo fcinfo)
@@ -105,7 +122,7 @@ begin(Rebooking *rebooking, FunctionCallInfo fcinfo)
 		report_no_invoice(account_id, bill_from, invoice_id);
 	become_owner(rebooking);
 	rebooking->account = po_statement_account(schema, account_id, PO_FOR_BOOKING);
-	if (!read_newest(schema, account_id, bill_from, invoice_id, &rebooking->invoice))
+	if (!lock_invoice(schema, account_id, bill_from, invoice_id, &rebooking->invoice))
 		report_no_invoice(account_id, bill_from, invoice_id);
 }
 
@@ -329,8 +346,8 @@ rematch_one(Rebooking *rebooking, const PoInvoice *seen)
 		(rebooking->account->is_closed &&
 		 seen->billing_month <= rebooking->account->closed_through))
 		return false;
-	if (!read_newest(rebooking->schema, seen->account_id, seen->bill_from,
-					 seen->invoice_id, invoice) ||
+	if (!lock_invoice(rebooking->schema, seen->account_id, seen->bill_from,
+					  seen->invoice_id, invoice) ||
 		invoice->line_item_id != 0 || invoice->is_void)
 		return false;
 	decide(rebooking, &association);

@@ -20,10 +20,11 @@ typedef enum PoTable
 	PO_LINE_ITEM,
 	PO_CONTACT,
 	PO_INVOICE,
-	PO_LEDGER
+	PO_LEDGER,
+	PO_NOTIFICATION
 } PoTable;
 
-#define PO_NTABLES (PO_LEDGER + 1)
+#define PO_NTABLES (PO_NOTIFICATION + 1)
 
 enum
 {

@@ -45,6 +45,7 @@ typedef enum PoStatement
 	PO_READ_LINE_ITEM_INVOICE,
 	PO_READ_BALANCES,
 	PO_READ_INVOICE_ROW,
+	PO_LOCK_INVOICE,
 	PO_READ_FOLLOWERS,
 	PO_READ_UNASSOCIATED,
 	PO_READ_BROKEN,
@@ -76,6 +77,7 @@ extern uint64 po_execute(Oid schema, PoStatement statement, const Datum *args,
 						 const char *nulls, bool read_only);
 extern Oid	po_table_oid(Oid schema, PoTable table);
 extern int	po_trigger_depth(void);
+extern void po_check_triggers(Oid schema, PoTable which);
 extern bool po_store_is_writing(void);
 extern void po_plan_init(void);
 

@@ -9,6 +9,8 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
@@ -112,11 +114,15 @@ static const PoStatementText statements[PO_NSTATEMENTS] = {
 	[PO_READ_INVOICE_ROW] = {"ttt",
 		"SELECT v FROM @.po_invoice v"
 		" WHERE account_id" EQ "$1 AND bill_from" EQ "$2 AND invoice_id" EQ "$3"},
+	[PO_LOCK_INVOICE] = {"ttt",
+		"SELECT " PO_INVOICE_COLUMNS " FROM @.po_invoice"
+		" WHERE account_id" EQ "$1 AND bill_from" EQ "$2 AND invoice_id" EQ "$3"
+		" FOR NO KEY UPDATE"},
 	[PO_READ_FOLLOWERS] = {"ttt",
 		"SELECT " PO_INVOICE_COLUMNS " FROM @.po_invoice WHERE account_id" EQ "$1"
 		" AND bill_from" EQ "$2 AND original_invoice_id" EQ "$3"
 		" AND kind" EQ "'credit_memo' AND voided_at IS NULL"
-		" ORDER BY recorded_at, invoice_id"},
+		" ORDER BY recorded_at, invoice_id FOR NO KEY UPDATE"},
 	[PO_READ_UNASSOCIATED] = {"t",
 		"SELECT " PO_INVOICE_COLUMNS " FROM @.po_invoice"
 		" WHERE line_item_id IS NULL AND voided_at IS NULL"
@@ -196,7 +202,8 @@ static const char *const table_names[PO_NTABLES] = {
 	[PO_LINE_ITEM] = "po_line_item",
 	[PO_CONTACT] = "po_contact",
 	[PO_INVOICE] = "po_invoice",
-	[PO_LEDGER] = "po_ledger"
+	[PO_LEDGER] = "po_ledger",
+	[PO_NOTIFICATION] = "po_notification"
 };
 
 /*
@@ -387,30 +394,62 @@ is_trusted(const Trigger *trigger, Oid owner)
 	return trusted;
 }
 
-/*
- * The store writes as the tables' owner, so users' triggers fire as him.  A
- * role that may only make triggers must not get his rights in this way.
- */
-static void
-check_triggers(Oid table)
+/* may anybody but the owner make triggers on the table? */
+static bool
+others_make_triggers(Oid table, Oid owner)
 {
-	Relation	rel = RelationIdGetRelation(table);
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
+	bool		isnull;
+	Datum		value = SysCacheGetAttr(RELOID, tuple, Anum_pg_class_relacl, &isnull);
+	bool		found = false;
+
+	if (!isnull)
+	{
+		ArrayIterator grants = array_create_iterator(DatumGetAclP(value), 0, NULL);
+		Datum		item;
+
+		while (array_iterate(grants, &item, &isnull))
+		{
+			const AclItem *grant = DatumGetAclItemP(item);
+
+			if (grant->ai_grantee != owner &&
+				(ACLITEM_GET_PRIVS(*grant) & ACL_TRIGGER) != 0)
+				found = true;
+		}
+		array_free_iterator(grants);
+	}
+	ReleaseSysCache(tuple);
+	return found;
+}
+
+/*
+ * The store writes as the tables' owner, so users' triggers fire as him, and
+ * their WHEN.  A role that may only make triggers must not get his rights in
+ * this way.  The lock keeps new ones out.
+ */
+void
+po_check_triggers(Oid schema, PoTable which)
+{
+	Oid			table = po_table_oid(schema, which);
+	Relation	rel = table_open(table, RowExclusiveLock);
 	const TriggerDesc *triggers = rel->trigdesc;
+	Oid			owner = rel->rd_rel->relowner;
 
 	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
 	{
 		const Trigger *trigger = &triggers->triggers[i];
 
 		if (!trigger->tgisinternal && trigger->tgenabled != TRIGGER_DISABLED &&
-			!is_trusted(trigger, rel->rd_rel->relowner))
+			(!is_trusted(trigger, owner) ||
+			 (trigger->tgqual != NULL && others_make_triggers(table, owner))))
 			ereport(ERROR,
 					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 					 errmsg("trigger \"%s\" of \"%s\" must not run as the owner of the table",
 							trigger->tgname, RelationGetRelationName(rel)),
-					 errdetail("po_mgmt writes as the owner, and the trigger's function belongs to another role."),
-					 errhint("Let the owner of the table own the function, or make it SECURITY DEFINER.")));
+					 errdetail("po_mgmt writes as the owner; the trigger's function belongs to another role, or its WHEN may be another role's."),
+					 errhint("Let the owner of the table own the function, and revoke TRIGGER on the table from others.")));
 	}
-	RelationClose(rel);
+	table_close(rel, NoLock);
 }
 
 uint64
@@ -423,7 +462,7 @@ po_execute(Oid schema, PoStatement statement, const Datum *args,
 	if (!plans_are_good(schema))
 		forget_plans(schema);
 	if (is_write(statement))
-		check_triggers(po_table_oid(schema, written_table(statement)));
+		po_check_triggers(schema, written_table(statement));
 	if (plans[statement] == NULL)
 		plans[statement] = prepare(schema, statement);
 

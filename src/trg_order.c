@@ -302,12 +302,15 @@ before_update(PoTrigger *trigger)
 
 /* ---- DELETE, and AFTER ---- */
 
-/* the foreign keys delete what is on the order */
+/* the foreign keys delete what is on the order, as the tables' owner */
 static void
 before_delete(PoTrigger *trigger)
 {
 	PoIdentity	caller;
 
+	po_check_triggers(trigger->schema, PO_LINE_ITEM);
+	po_check_triggers(trigger->schema, PO_CONTACT);
+	po_check_triggers(trigger->schema, PO_NOTIFICATION);
 	po_become_owner(trigger, &caller);
 	po_statement_account(trigger->schema, po_text(trigger->old, Anum_order_account_id),
 					 PO_FOR_CONFIGURATION);
