@@ -151,8 +151,6 @@ add_pending(const PoBooking *booking, bool take_back)
 	Pending    *item;
 	bool		found;
 
-	if (!booking->tracked)
-		return;
 	caller = MemoryContextSwitchTo(books_context);
 	item = find_item(pending, booking->entry.account_id,
 					 booking->entry.line_item_id, &found);
@@ -332,9 +330,9 @@ list_moves(Oid schema, HTAB *sums, int *nmoves)
 }
 
 /*
- * The entries in their order, each with the balance after it.  What an
- * account was locked for in the meantime has written entries of its own; time
- * does not go back behind those.
+ * The entries in their order, each with the balance after it.  Changes of
+ * configuration have written entries of their own in the meantime; time does
+ * not go back behind those.
  */
 static PoEntry *
 complete_entries(PoBooking **certain, int n, HTAB *sums, PoMove *moves, int nmoves)
@@ -350,7 +348,7 @@ complete_entries(PoBooking **certain, int n, HTAB *sums, PoMove *moves, int nmov
 
 		entries[i] = certain[i]->entry;
 		entries[i].recorded_at = Max(entries[i].recorded_at,
-									 po_statement_latest(entries[i].account_id));
+									 po_statement_configured_at(entries[i].account_id));
 		if (!certain[i]->tracked)
 			continue;
 		sum = find_item(sums, entries[i].account_id, entries[i].line_item_id, NULL);

@@ -279,9 +279,7 @@ po_flight_close(Oid schema, int depth)
 {
 	settle(depth);
 	po_books_write(schema);
-	/* what is in flight yet must not be written with a time before the last one */
-	if (po_books_waiting() == 0)
-		po_statement_forget_accounts();
+	po_statement_forget_accounts();
 }
 
 /* ---- ends of transactions ---- */

@@ -15,12 +15,11 @@
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/rel.h"
-#include "utils/relcache.h"
 #include "utils/snapmgr.h"
 
 #include "associate.h"
 #include "clock.h"
+#include "find.h"
 #include "flight.h"
 #include "limits.h"
 #include "seller.h"
@@ -28,13 +27,12 @@
 typedef struct Rebooking
 {
 	Oid			schema;
-	Oid			caller;			/* identity to go back to */
-	int			context;
+	PoIdentity	caller;
 	const PoAccount *account;	/* locked; NULL where it is not known */
 	PoInvoice	invoice;		/* as it is now */
 } Rebooking;
 
-/* ---- arguments and identity ---- */
+/* ---- arguments ---- */
 
 static text *
 required(FunctionCallInfo fcinfo, int n, const char *name)
@@ -46,24 +44,6 @@ required(FunctionCallInfo fcinfo, int n, const char *name)
 				 errdetail("An invoice is named by its account, seller and number."),
 				 errhint("Give all three.")));
 	return PG_GETARG_TEXT_PP(n);
-}
-
-static void
-become_owner(Rebooking *rebooking)
-{
-	Relation	rel = RelationIdGetRelation(po_table_oid(rebooking->schema, PO_INVOICE));
-	Oid			owner = rel->rd_rel->relowner;
-
-	RelationClose(rel);
-	GetUserIdAndSecContext(&rebooking->caller, &rebooking->context);
-	SetUserIdAndSecContext(owner, rebooking->context | SECURITY_LOCAL_USERID_CHANGE |
-						   SECURITY_NOFORCE_RLS);
-}
-
-static void
-become_caller(const Rebooking *rebooking)
-{
-	SetUserIdAndSecContext(rebooking->caller, rebooking->context);
 }
 
 static void
@@ -120,7 +100,7 @@ begin(Rebooking *rebooking, FunctionCallInfo fcinfo)
 	bill_from = po_seller_name(schema, bill_from);
 	if (!read_newest(schema, account_id, bill_from, invoice_id, &rebooking->invoice))
 		report_no_invoice(account_id, bill_from, invoice_id);
-	become_owner(rebooking);
+	po_become_table_owner(schema, PO_INVOICE, &rebooking->caller);
 	rebooking->account = po_statement_account(schema, account_id, PO_FOR_BOOKING);
 	if (!lock_invoice(schema, account_id, bill_from, invoice_id, &rebooking->invoice))
 		report_no_invoice(account_id, bill_from, invoice_id);
@@ -137,7 +117,7 @@ end(Rebooking *rebooking)
 	};
 
 	po_flight_close(rebooking->schema, PO_IN_FUNCTION);
-	become_caller(rebooking);
+	po_become(&rebooking->caller);
 	return po_read_datum(rebooking->schema, PO_READ_INVOICE_ROW, args);
 }
 
@@ -168,7 +148,8 @@ write_association(const Rebooking *rebooking, const PoInvoice *invoice,
 		args[9] = TimestampTzGetDatum(now);
 		nulls[9] = ' ';
 	}
-	po_write(rebooking->schema, PO_ASSOCIATE, args, nulls);
+	po_write_association(rebooking->schema, args, nulls, invoice->amount,
+						 association->line_item_id);
 }
 
 /* a release entry, an association entry, and the invoice's own columns */
@@ -229,6 +210,7 @@ rebook_followers(const Rebooking *rebooking, const PoInvoice *original,
 			!po_text_equal(memos[i].currency, original->currency))
 			continue;
 		rebook(rebooking, &memos[i], &followed, note, false);
+		rebook_followers(rebooking, &memos[i], &followed, note);
 	}
 }
 
@@ -334,21 +316,50 @@ po_rematch_invoice(PG_FUNCTION_ARGS)
 	return end(&rebooking);
 }
 
-/* one of many: closed months are left as they are */
+/* would it be an error to match the invoice, for itself or a memo of it? */
+static bool
+is_stuck(const Rebooking *rebooking, const PoInvoice *invoice)
+{
+	const PoAccount *account = rebooking->account;
+	Datum		args[] = {
+		PointerGetDatum(invoice->account_id), PointerGetDatum(invoice->bill_from),
+		PointerGetDatum(invoice->invoice_id)
+	};
+	PoInvoice	original;
+	PoInvoice  *memos;
+	int			nmemos;
+
+	if (po_find_original(rebooking->schema, invoice, invoice->bill_from, &original) != PO_FOLLOWS_NONE &&
+		!po_text_equal(original.currency, invoice->currency))
+		return true;
+	if (!account->is_closed)
+		return false;
+	memos = po_read_invoices(rebooking->schema, PO_READ_FOLLOWERS, args, &nmemos);
+	for (int i = 0; i < nmemos; i++)
+		if (memos[i].billing_month <= account->closed_through && !memos[i].by_hand)
+			return true;
+	return invoice->billing_month <= account->closed_through;
+}
+
+/* one of many: what cannot be matched without an error is left as it is */
 static bool
 rematch_one(Rebooking *rebooking, const PoInvoice *seen)
 {
 	PoAssociation association;
 	PoInvoice  *invoice = &rebooking->invoice;
+	bool		stuck;
 
 	rebooking->account = po_statement_account(rebooking->schema, seen->account_id, PO_FOR_BOOKING);
-	if (rebooking->account == NULL ||
-		(rebooking->account->is_closed &&
-		 seen->billing_month <= rebooking->account->closed_through))
+	if (rebooking->account == NULL)
 		return false;
 	if (!lock_invoice(rebooking->schema, seen->account_id, seen->bill_from,
 					  seen->invoice_id, invoice) ||
 		invoice->line_item_id != 0 || invoice->is_void)
+		return false;
+	po_see_newest();
+	stuck = is_stuck(rebooking, invoice);
+	PopActiveSnapshot();
+	if (stuck)
 		return false;
 	decide(rebooking, &association);
 	rebook_all(rebooking, &association, cstring_to_text("matched again"), false);
@@ -368,7 +379,7 @@ po_rematch_unassociated(PG_FUNCTION_ARGS)
 
 	rebooking.schema = get_func_namespace(fcinfo->flinfo->fn_oid);
 	invoices = po_read_invoices(rebooking.schema, PO_READ_UNASSOCIATED, &arg, &ninvoices);
-	become_owner(&rebooking);
+	po_become_table_owner(rebooking.schema, PO_INVOICE, &rebooking.caller);
 	for (int i = 0; i < ninvoices; i++)
 	{
 		MemoryContext row = AllocSetContextCreate(CurrentMemoryContext,
@@ -382,6 +393,6 @@ po_rematch_unassociated(PG_FUNCTION_ARGS)
 		MemoryContextDelete(row);
 	}
 	po_flight_close(rebooking.schema, PO_IN_FUNCTION);
-	become_caller(&rebooking);
+	po_become(&rebooking.caller);
 	PG_RETURN_INT64(count);
 }

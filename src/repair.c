@@ -4,11 +4,8 @@
  */
 #include "postgres.h"
 
-#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/rel.h"
-#include "utils/relcache.h"
 
 #include "flight.h"
 
@@ -43,29 +40,24 @@ po_repair(PG_FUNCTION_ARGS)
 {
 	Oid			schema = get_func_namespace(fcinfo->flinfo->fn_oid);
 	text	   *account_id;
-	Relation	rel = RelationIdGetRelation(po_table_oid(schema, PO_LINE_ITEM));
-	Oid			owner = rel->rd_rel->relowner;
-	Oid			caller;
-	int			context;
+	PoIdentity	caller;
 	PoBroken   *broken;
 	int			nbroken;
 	TimestampTz now;
 
-	RelationClose(rel);
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("account_id must not be null"),
 				 errhint("Name one account: po_check_integrity() says which need it.")));
 	account_id = PG_GETARG_TEXT_PP(0);
-	GetUserIdAndSecContext(&caller, &context);
-	SetUserIdAndSecContext(owner, context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
+	po_become_table_owner(schema, PO_LINE_ITEM, &caller);
 	po_flight_close(schema, PO_IN_FUNCTION);
 	now = po_statement_time(schema, account_id, PO_FOR_BOOKING);
 	broken = po_read_broken(schema, account_id, &nbroken);
 	for (int i = 0; i < nbroken; i++)
 		repair(schema, account_id, &broken[i], now);
 	po_flight_close(schema, PO_IN_FUNCTION);
-	SetUserIdAndSecContext(caller, context);
+	po_become(&caller);
 	PG_RETURN_INT64(nbroken);
 }

@@ -15,6 +15,12 @@
 /* accounts remembered; forgetting one costs time only */
 #define MAX_ACCOUNTS	10000
 
+typedef struct ConfiguredAt
+{
+	text	   *account_id;		/* key */
+	TimestampTz time;
+} ConfiguredAt;
+
 /* a row between BEFORE and AFTER INSERT */
 typedef struct Seen
 {
@@ -39,6 +45,10 @@ static int	accounts_level;		/* the deepest at which one was locked */
 /* what is remembered besides, see po_statement_generation */
 static MemoryContext memory = NULL;
 static uint64 generation = 0;
+
+/* the last times at which accounts were locked to change their configuration */
+static MemoryContext times_context = NULL;
+static HTAB *times;
 
 static MemoryContext firsts_context = NULL;
 static HTAB *firsts;
@@ -124,6 +134,30 @@ remember_account(const PoAccount *account, PoUse use)
 	accounts_level = Max(accounts_level, GetCurrentTransactionNestLevel());
 }
 
+/* whatever is rolled back or forgotten, time does not go back */
+static void
+remember_time(text *account_id, TimestampTz time)
+{
+	MemoryContext caller;
+	ConfiguredAt *entry;
+
+	if (times == NULL)
+	{
+		times_context = AllocSetContextCreate(TopTransactionContext, "po_mgmt times",
+											  ALLOCSET_DEFAULT_SIZES);
+		times = po_text_hash_create("po_mgmt times", sizeof(ConfiguredAt), times_context);
+	}
+	entry = hash_search(times, &account_id, HASH_FIND, NULL);
+	if (entry == NULL)
+	{
+		caller = MemoryContextSwitchTo(times_context);
+		account_id = po_text_copy(account_id);
+		entry = hash_search(times, &account_id, HASH_ENTER, NULL);
+		MemoryContextSwitchTo(caller);
+	}
+	entry->time = time;
+}
+
 static KnownAccount *
 find_account(text *account_id)
 {
@@ -144,6 +178,8 @@ po_statement_account(Oid schema, text *account_id, PoUse use)
 	if (!po_lock_account(schema, account_id, &account))
 		return NULL;
 	remember_account(&account, use);
+	if (use == PO_FOR_CONFIGURATION)
+		remember_time(account_id, account.booked_at);
 	return &find_account(account_id)->account;
 }
 
@@ -156,13 +192,15 @@ po_statement_time(Oid schema, text *account_id, PoUse use)
 	return account != NULL ? account->booked_at : po_clock_stamp();
 }
 
-/* the time of the account's last lock, if it is remembered */
+/* the time when this transaction last changed the account's configuration */
 TimestampTz
-po_statement_latest(text *account_id)
+po_statement_configured_at(text *account_id)
 {
-	KnownAccount *known = find_account(account_id);
+	ConfiguredAt *entry = NULL;
 
-	return known != NULL ? known->account.booked_at : PG_INT64_MIN;
+	if (times != NULL)
+		entry = hash_search(times, &account_id, HASH_FIND, NULL);
+	return entry != NULL ? entry->time : PG_INT64_MIN;
 }
 
 /* ---- once a statement ---- */
@@ -246,7 +284,7 @@ po_statement_end_level(int level, bool rolled_back, bool books_changed)
 void
 po_statement_end(void)
 {
-	accounts_context = memory = firsts_context = seen_context = NULL;
-	firsts = seen = NULL;
+	accounts_context = memory = times_context = firsts_context = seen_context = NULL;
+	times = firsts = seen = NULL;
 	po_statement_forget_accounts();
 }

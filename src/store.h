@@ -158,6 +158,16 @@ typedef struct PoBroken
 	Numeric		missing;		/* what the ledger lacks to add up to it */
 } PoBroken;
 
+/* who we were before we became the tables' owner */
+typedef struct PoIdentity
+{
+	Oid			user;
+	int			context;
+} PoIdentity;
+
+extern void po_become_role(Oid role, PoIdentity *before);
+extern void po_become_table_owner(Oid schema, PoTable table, PoIdentity *before);
+extern void po_become(const PoIdentity *before);
 extern text *po_user(void);
 extern bool po_lock_account(Oid schema, text *account_id, PoAccount *account);
 extern void po_add_account(Oid schema, text *account_id);
@@ -181,6 +191,8 @@ extern bool po_read_month(Oid schema, PoStatement statement, const Datum *args,
 						  PoMonth *month);
 extern void po_write(Oid schema, PoStatement statement, const Datum *args,
 					 const char *nulls);
+extern void po_write_association(Oid schema, const Datum *args, const char *nulls,
+								 Numeric amount, int64 line_item_id);
 extern void po_read_balances(Oid schema, PoMove *moves, int nmoves);
 extern void po_move_balances(Oid schema, const PoMove *moves, int nmoves);
 extern void po_write_ledger(Oid schema, const PoEntry *entries, int nentries);

@@ -174,7 +174,8 @@ static const PoStatementText statements[PO_NSTATEMENTS] = {
 	[PO_ASSOCIATE] = {"ttttttiztz",
 		"UPDATE @.po_invoice SET po_number = $4, line_number = $5, association_kind = $6,"
 		" line_item_id = $7, associated_at = $8, associated_by = $9, voided_at = $10"
-		" WHERE account_id" EQ "$1 AND bill_from" EQ "$2 AND invoice_id" EQ "$3"},
+		" WHERE account_id" EQ "$1 AND bill_from" EQ "$2 AND invoice_id" EQ "$3"
+		" RETURNING amount, line_item_id"},
 	[PO_REPAIR] = {"tin",
 		"UPDATE @.po_line_item SET balance = $3"
 		" WHERE account_id" EQ "$1 AND line_item_id" EQ "$2"},
@@ -328,7 +329,8 @@ prepare(Oid schema, PoStatement statement)
 	}
 	for (int i = 0; i < nargs; i++)
 		types[i] = argument_type(schema, text->args[i]);
-	plan = SPI_prepare(sql.data, nargs, types);
+	/* the arguments change nothing in how these are best run */
+	plan = SPI_prepare_cursor(sql.data, nargs, types, CURSOR_OPT_GENERIC_PLAN);
 	if (plan == NULL)
 		elog(ERROR, "could not prepare \"%s\": %s", sql.data,
 			 SPI_result_code_string(SPI_result));

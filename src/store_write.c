@@ -50,6 +50,35 @@ column(uint64 row, int n, bool *isnull)
 						 isnull);
 }
 
+/* ---- identity ---- */
+
+/*
+ * The extension's own reads and writes need no rights of the user's and see
+ * all rows of the account.  An error gives the identity back by itself.
+ */
+void
+po_become_role(Oid role, PoIdentity *before)
+{
+	GetUserIdAndSecContext(&before->user, &before->context);
+	SetUserIdAndSecContext(role, before->context | SECURITY_LOCAL_USERID_CHANGE |
+						   SECURITY_NOFORCE_RLS);
+}
+
+void
+po_become_table_owner(Oid schema, PoTable table, PoIdentity *before)
+{
+	Relation	rel = table_open(po_table_oid(schema, table), AccessShareLock);
+
+	po_become_role(rel->rd_rel->relowner, before);
+	table_close(rel, NoLock);
+}
+
+void
+po_become(const PoIdentity *before)
+{
+	SetUserIdAndSecContext(before->user, before->context);
+}
+
 /* who does it, for the books: the role that SET ROLE chose, whatever function it calls */
 text *
 po_user(void)
@@ -315,6 +344,17 @@ po_read_broken(Oid schema, text *account_id, int *nbroken)
 	return broken;
 }
 
+/* a user's trigger must not drop or change what the store writes */
+static void
+check_written(bool as_meant, const char *table)
+{
+	if (!as_meant)
+		ereport(ERROR,
+				(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+				 errmsg("what po_mgmt wrote to \"%s\" was changed or dropped by a trigger", table),
+				 errhint("Triggers on \"%s\" may look at its rows, but not change them.", table)));
+}
+
 bool
 po_read_month(Oid schema, PoStatement statement, const Datum *args, PoMonth *month)
 {
@@ -331,6 +371,23 @@ void
 po_write(Oid schema, PoStatement statement, const Datum *args, const char *nulls)
 {
 	execute(schema, statement, args, nulls);
+	SPI_finish();
+}
+
+/* args are those of PO_ASSOCIATE; line_item_id 0: none */
+void
+po_write_association(Oid schema, const Datum *args, const char *nulls,
+					 Numeric amount, int64 line_item_id)
+{
+	bool		isnull;
+	Datum		stored;
+
+	check_written(execute(schema, PO_ASSOCIATE, args, nulls) == 1, "po_invoice");
+	stored = column(0, 1, &isnull);
+	check_written(DatumGetBool(DirectFunctionCall2(numeric_eq, stored, NumericGetDatum(amount))),
+				  "po_invoice");
+	stored = column(0, 2, &isnull);
+	check_written((isnull ? 0 : DatumGetInt64(stored)) == line_item_id, "po_invoice");
 	SPI_finish();
 }
 
@@ -393,17 +450,6 @@ po_read_balances(Oid schema, PoMove *moves, int nmoves)
 		move->balance = isnull ? NULL : DatumGetNumericCopy(balance);
 	}
 	SPI_finish();
-}
-
-/* a user's trigger must not drop or change what the store writes */
-static void
-check_written(bool as_meant, const char *table)
-{
-	if (!as_meant)
-		ereport(ERROR,
-				(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
-				 errmsg("what po_mgmt wrote to \"%s\" was changed or dropped by a trigger", table),
-				 errhint("Triggers on \"%s\" may look at its rows, but not change them.", table)));
 }
 
 /* adds each move's amount to the balance of its line item; one move each */

@@ -136,6 +136,30 @@ check_issued_on(const PoTrigger *trigger)
 				 errhint("Give a date of these years, or leave it out for today.")));
 }
 
+/* an association is whole or not there, and a void invoice has none; for history */
+static void
+check_whole(const PoTrigger *trigger)
+{
+	static const int columns[] = {
+		Anum_invoice_line_number, Anum_invoice_line_item_id, Anum_invoice_association_kind,
+		Anum_invoice_associated_at, Anum_invoice_associated_by
+	};
+	bool		associated = !po_is_null(trigger->new, Anum_invoice_po_number);
+	bool		whole = !associated || po_is_null(trigger->new, Anum_invoice_voided_at);
+
+	if (!trigger->is_insert || po_is_null(trigger->new, Anum_invoice_recorded_at))
+		return;					/* in a new one what is given is by hand */
+	for (size_t i = 0; i < lengthof(columns); i++)
+		whole = whole && po_is_null(trigger->new, columns[i]) != associated;
+	if (!whole)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("the association of invoice \"%s\" is not whole",
+						text_to_cstring(po_text(trigger->new, Anum_invoice_invoice_id))),
+				 errdetail("po_number, line_number, line_item_id, association_kind, associated_at and associated_by go together, and a void invoice has none."),
+				 errhint("Give the row as it was dumped.")));
+}
+
 static void
 check_row(const PoTrigger *trigger)
 {
@@ -153,6 +177,7 @@ check_row(const PoTrigger *trigger)
 	po_check_currency(po_text(trigger->new, Anum_invoice_currency));
 	check_issued_on(trigger);
 	check_amount(trigger);
+	check_whole(trigger);
 }
 
 /* ---- the stored form ---- */
@@ -222,11 +247,29 @@ book(PoTrigger *trigger, const PoInvoice *invoice, const PoAccount *account,
 				 &entry, association->tracked);
 }
 
+/*
+ * What would be an error for a new invoice must not be one for an invoice that
+ * is there: its row can only become a conflict, or a unique violation.
+ */
+static bool
+is_there_already(const PoTrigger *trigger, const PoInvoice *invoice, const PoAccount *account)
+{
+	bool		may_fail = invoice->po_number != NULL ||
+		invoice->original_invoice_id != NULL ||
+		(account != NULL && account->is_closed &&
+		 invoice->billing_month <= account->closed_through);
+	PoInvoice	present;
+
+	return may_fail &&
+		po_read_invoice(trigger->schema, invoice->account_id, invoice->bill_from,
+						invoice->invoice_id, &present);
+}
+
 static void
 insert_as_owner(PoTrigger *trigger)
 {
 	const PoAccount *account = NULL;
-	PoAssociation association;
+	PoAssociation association = {0};
 	PoInvoice	invoice;
 
 	po_flight_next_row(trigger->schema);
@@ -246,7 +289,13 @@ insert_as_owner(PoTrigger *trigger)
 
 	invoice_from_row(&invoice, trigger->new);
 	po_see_newest();
-	po_associate(trigger->schema, &invoice, account, &association);
+	if (!is_there_already(trigger, &invoice, account))
+		po_associate(trigger->schema, &invoice, account, &association);
+	else
+	{
+		po_set_null(trigger->new, Anum_invoice_po_number);
+		po_set_null(trigger->new, Anum_invoice_line_number);
+	}
 	PopActiveSnapshot();
 
 	po_set_time(trigger->new, Anum_invoice_recorded_at, po_clock_stamp());

@@ -120,6 +120,14 @@ check_row(const PoTrigger *trigger)
 	po_check_money(po_numeric(trigger->new, Anum_line_item_tax), "tax");
 	po_check_money(po_numeric(trigger->new, Anum_line_item_consumed_before), "consumed_before");
 	check_tax_kind(trigger);
+	if (trigger->is_insert && !po_is_null(trigger->new, Anum_line_item_created_at) &&
+		tracked(trigger->new) == po_is_null(trigger->new, Anum_line_item_balance))
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("line item \"%s\" has a balance exactly where it is not tracked",
+						text_to_cstring(po_text(trigger->new, Anum_line_item_line_number))),
+				 errdetail("balance_tracked and balance go together."),
+				 errhint("Give the row as it was dumped.")));
 }
 
 /* ---- checks against the order, for users' rows ---- */

@@ -404,23 +404,10 @@ po_check_money(Numeric value, const char *what)
 
 /* ---- identity ---- */
 
-/*
- * The extension's own reads and writes need no rights of the user's and see
- * all rows of the account.  An error gives the identity back by itself.
- */
 void
 po_become_owner(const PoTrigger *trigger, PoIdentity *before)
 {
-	GetUserIdAndSecContext(&before->user, &before->context);
-	SetUserIdAndSecContext(trigger->rel->rd_rel->relowner,
-						   before->context | SECURITY_LOCAL_USERID_CHANGE |
-						   SECURITY_NOFORCE_RLS);
-}
-
-void
-po_become(const PoIdentity *before)
-{
-	SetUserIdAndSecContext(before->user, before->context);
+	po_become_role(trigger->rel->rd_rel->relowner, before);
 }
 
 /* may the caller see all rows of a table? for what messages tell */

@@ -38,13 +38,6 @@ typedef struct PoTrigger
 	Oid			caller;			/* who runs the statement */
 } PoTrigger;
 
-/* who we were before we became the tables' owner */
-typedef struct PoIdentity
-{
-	Oid			user;
-	int			context;
-} PoIdentity;
-
 extern void po_trigger_init(PoTrigger *trigger, FunctionCallInfo fcinfo);
 extern Datum po_trigger_result(const PoTrigger *trigger);
 extern bool po_is_last(const PoTrigger *trigger);
@@ -82,7 +75,6 @@ extern void po_check_currency(text *value);
 extern void po_check_money(Numeric value, const char *what);
 
 extern void po_become_owner(const PoTrigger *trigger, PoIdentity *before);
-extern void po_become(const PoIdentity *before);
 extern bool po_caller_may_read(const PoTrigger *trigger, PoTable table);
 
 #endif							/* PO_TRIGGER_H */
