@@ -27,6 +27,7 @@ struct PoBooking
 	PoEntry		entry;
 	bool		tracked;
 	bool		in_flight;		/* its row may yet be dropped */
+	bool		is_edit;		/* of a line item, whose balance has it already */
 	int			level;			/* of nesting, where it was made */
 	int			written;		/* and where it was written; 0: it waits */
 };
@@ -45,6 +46,7 @@ typedef struct Pending
 	text	   *account_id;
 	int			nbookings;		/* that make up the amount */
 	Numeric		amount;
+	Numeric		edited;			/* while writing: by edits, and so in the balance */
 	Numeric		balance;		/* while writing: after the next entry back */
 } Pending;
 
@@ -151,6 +153,8 @@ add_pending(const PoBooking *booking, bool take_back)
 	Pending    *item;
 	bool		found;
 
+	if (booking->is_edit)
+		return;
 	caller = MemoryContextSwitchTo(books_context);
 	item = find_item(pending, booking->entry.account_id,
 					 booking->entry.line_item_id, &found);
@@ -195,7 +199,7 @@ rebuild_pending(void)
 }
 
 PoBooking *
-po_booking_make(const PoEntry *entry, bool tracked, bool in_flight)
+po_booking_make(const PoEntry *entry, bool tracked, bool in_flight, bool is_edit)
 {
 	MemoryContext caller;
 	PoBooking  *booking;
@@ -221,6 +225,7 @@ po_booking_make(const PoEntry *entry, bool tracked, bool in_flight)
 	booking->entry.balance_after = NULL;
 	booking->tracked = tracked;
 	booking->in_flight = in_flight;
+	booking->is_edit = is_edit;
 	booking->level = GetCurrentTransactionNestLevel();
 	booking->written = 0;
 	nwaiting++;
@@ -299,9 +304,19 @@ sum_up(PoBooking **certain, int n)
 			continue;
 		sum = find_item(sums, certain[i]->entry.account_id,
 						certain[i]->entry.line_item_id, &found);
-		sum->account_id = certain[i]->entry.account_id;
-		sum->amount = found ? add(sum->amount, certain[i]->entry.amount) :
-			certain[i]->entry.amount;
+		if (!found)
+		{
+			sum->account_id = certain[i]->entry.account_id;
+			sum->nbookings = 0;
+			sum->amount = sum->edited = int64_to_numeric(0);
+		}
+		if (certain[i]->is_edit)
+			sum->edited = add(sum->edited, certain[i]->entry.amount);
+		else
+		{
+			sum->amount = add(sum->amount, certain[i]->entry.amount);
+			sum->nbookings++;
+		}
 	}
 	return sums;
 }
@@ -340,8 +355,13 @@ complete_entries(PoBooking **certain, int n, HTAB *sums, PoMove *moves, int nmov
 	PoEntry    *entries = palloc(n * sizeof(PoEntry));
 
 	for (int i = 0; i < nmoves; i++)
-		find_item(sums, moves[i].account_id, moves[i].line_item_id, NULL)->balance =
-			moves[i].balance;
+	{
+		Pending    *sum = find_item(sums, moves[i].account_id, moves[i].line_item_id, NULL);
+
+		sum->balance = moves[i].balance;
+		if (sum->balance != NULL)
+			sum->balance = subtract(sum->balance, sum->edited);
+	}
 	for (int i = 0; i < n; i++)
 	{
 		Pending    *sum;
@@ -372,6 +392,18 @@ forget_written(void)
 	forget_if_empty();
 }
 
+/* line items that were edited only have their balance */
+static int
+drop_edits(HTAB *sums, PoMove *moves, int nmoves)
+{
+	int			kept = 0;
+
+	for (int i = 0; i < nmoves; i++)
+		if (find_item(sums, moves[i].account_id, moves[i].line_item_id, NULL)->nbookings > 0)
+			moves[kept++] = moves[i];
+	return kept;
+}
+
 /*
  * Ledger first, then balances: a user's trigger on po_line_item that books or
  * edits finds the ledger complete.  By then the bookings count as written.
@@ -391,6 +423,7 @@ write_bookings(Oid schema, PoBooking **certain, int n)
 		certain[i]->written = level;
 	rebuild_pending();
 	po_statement_forget_memory();
+	nmoves = drop_edits(sums, moves, nmoves);
 	if (nmoves > 0)
 		po_move_balances(schema, moves, nmoves);
 }

@@ -24,7 +24,8 @@ extern Numeric po_books_balance(const PoLineItem *item, void *invoice);
 extern bool po_books_wait_for(text *account_id, int64 line_item_id);
 
 /* for flight.c */
-extern PoBooking *po_booking_make(const PoEntry *entry, bool tracked, bool in_flight);
+extern PoBooking *po_booking_make(const PoEntry *entry, bool tracked, bool in_flight,
+								  bool is_edit);
 extern void po_booking_land(PoBooking *booking);
 extern void po_booking_drop(PoBooking *booking);
 extern int	po_books_waiting(void);

@@ -214,7 +214,7 @@ void
 po_flight_row(Relation rel, PoRowChange change, HeapTuple tuple,
 			 ItemPointer old_place, const PoEntry *entry, bool tracked)
 {
-	PoBooking  *booking = entry == NULL ? NULL : po_booking_make(entry, tracked, true);
+	PoBooking  *booking = entry == NULL ? NULL : po_booking_make(entry, tracked, true, false);
 	MemoryContext query = MemoryContextGetParent(CurrentMemoryContext);
 	MemoryContext caller = MemoryContextSwitchTo(TopTransactionContext);
 	Flight	   *flight;
@@ -255,7 +255,14 @@ void
 po_flight_add(const PoEntry *entry, bool tracked, int depth)
 {
 	settle(depth);
-	po_booking_make(entry, tracked, false);
+	po_booking_make(entry, tracked, false, false);
+}
+
+void
+po_flight_add_edit(const PoEntry *entry, bool tracked)
+{
+	settle(PO_IN_TRIGGER);
+	po_booking_make(entry, tracked, false, true);
 }
 
 /* ---- when to write ---- */

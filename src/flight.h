@@ -48,6 +48,9 @@ extern HeapTuple po_flight_conflicting(HeapTuple old, TupleDesc desc);
 /* a booking whose row is certain */
 extern void po_flight_add(const PoEntry *entry, bool tracked, int depth);
 
+/* an edit of a line item that the running statement stores with its balance */
+extern void po_flight_add_edit(const PoEntry *entry, bool tracked);
+
 /* keeps memory bounded, between two invoices of many */
 extern void po_flight_write_if_many(Oid schema, int depth);
 

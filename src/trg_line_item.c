@@ -11,12 +11,10 @@
 #include "utils/numeric.h"
 #include "utils/rel.h"
 
-#include "books.h"
 #include "clock.h"
+#include "flight.h"
 #include "limits.h"
 #include "seller.h"
-#include "statement.h"
-#include "store.h"
 #include "trigger.h"
 
 /* what the AFTER trigger does once a statement */
@@ -196,6 +194,81 @@ check_against_order(const PoTrigger *trigger, bool new_type)
 	}
 }
 
+/* ---- ledger entries ---- */
+
+static void
+make_entry(const PoTrigger *trigger, const char *kind, Numeric amount,
+		   Numeric balance_after, const char *note, PoEntry *entry)
+{
+	PoRow	   *row = po_trigger_row(trigger);
+
+	memset(entry, 0, sizeof(*entry));
+	entry->account_id = po_text(row, Anum_line_item_account_id);
+	entry->line_item_id = po_int64(row, Anum_line_item_line_item_id);
+	entry->po_number = po_text(row, Anum_line_item_po_number);
+	entry->line_number = po_text(row, Anum_line_item_line_number);
+	entry->kind = kind;
+	entry->amount = amount;
+	entry->balance_after = balance_after;
+	entry->recorded_at = po_statement_time(trigger->schema, entry->account_id,
+										   PO_FOR_CONFIGURATION);
+	entry->recorded_by = po_user();
+	entry->note = note ? cstring_to_text(note) : NULL;
+}
+
+static void
+write_entry(const PoTrigger *trigger, const char *kind, Numeric amount,
+			Numeric balance_after, const char *note)
+{
+	PoEntry		entry;
+
+	make_entry(trigger, kind, amount, balance_after, note, &entry);
+	po_write_ledger(trigger->schema, &entry, 1);
+}
+
+/*
+ * What an update means for the ledger: the entries of a line item add up to
+ * its balance, whenever it is tracked.  Written with all others of the
+ * statement at its first AFTER ROW event.
+ */
+static void
+add_edit(const PoTrigger *trigger)
+{
+	bool		was_tracked = tracked(trigger->old);
+	bool		is_tracked = tracked(trigger->new);
+	Numeric		balance = po_numeric(trigger->new, Anum_line_item_balance);
+	PoEntry		entry;
+	bool		isnull;
+
+	if (was_tracked && is_tracked)
+	{
+		Numeric		change = calculate(numeric_sub, balance,
+									   po_numeric(trigger->old, Anum_line_item_balance));
+
+		if (po_numeric_sign(change) == 0)
+			return;
+		make_entry(trigger, "edited", change, NULL, NULL, &entry);
+	}
+	else if (is_tracked)
+	{
+		Datum		args[] = {
+			PointerGetDatum(po_text(trigger->new, Anum_line_item_account_id)),
+			po_column(trigger->new, Anum_line_item_line_item_id, &isnull)
+		};
+
+		make_entry(trigger, "tracking",
+				   calculate(numeric_sub, balance,
+							 po_sum(trigger->schema, PO_READ_LEDGER_SUM, args)),
+				   NULL, "tracking switched on", &entry);
+	}
+	else if (was_tracked)
+		make_entry(trigger, "tracking", int64_to_numeric(0), NULL,
+				   "tracking switched off", &entry);
+	else
+		return;
+	po_flight_add_edit(&entry, is_tracked);
+}
+
 /* ---- BEFORE ---- */
 
 static void
@@ -329,6 +402,7 @@ before_update(PoTrigger *trigger)
 	if (po_changed(trigger, Anum_line_item_line_number))
 		check_number_unused(trigger);
 	update_balance(trigger);
+	add_edit(trigger);
 	po_become(&caller);
 	po_set_time(trigger->new, Anum_line_item_updated_at, po_clock_stamp());
 }
@@ -348,27 +422,6 @@ before_delete(PoTrigger *trigger)
 /* ---- AFTER ---- */
 
 static void
-write_entry(const PoTrigger *trigger, const char *kind, Numeric amount,
-			Numeric balance_after, const char *note)
-{
-	PoRow	   *row = po_trigger_row(trigger);
-	PoEntry		entry = {0};
-
-	entry.account_id = po_text(row, Anum_line_item_account_id);
-	entry.line_item_id = po_int64(row, Anum_line_item_line_item_id);
-	entry.po_number = po_text(row, Anum_line_item_po_number);
-	entry.line_number = po_text(row, Anum_line_item_line_number);
-	entry.kind = kind;
-	entry.amount = amount;
-	entry.balance_after = balance_after;
-	entry.recorded_at = po_statement_time(trigger->schema, entry.account_id,
-									  PO_FOR_CONFIGURATION);
-	entry.recorded_by = po_user();
-	entry.note = note ? cstring_to_text(note) : NULL;
-	po_write_ledger(trigger->schema, &entry, 1);
-}
-
-static void
 after_insert(PoTrigger *trigger)
 {
 	text	   *account_id = po_text(trigger->new, Anum_line_item_account_id);
@@ -382,41 +435,6 @@ after_insert(PoTrigger *trigger)
 	}
 	if (po_statement_first(COUNT_LINE_ITEMS, account_id, po_number))
 		po_limit_line_items(trigger->schema, account_id, po_number);
-}
-
-/* the entries of a line item add up to its balance, whenever it is tracked */
-static void
-after_update(PoTrigger *trigger)
-{
-	bool		was_tracked = tracked(trigger->old);
-	bool		is_tracked = tracked(trigger->new);
-	Numeric		balance = po_numeric(trigger->new, Anum_line_item_balance);
-	bool		isnull;
-
-	if (was_tracked && is_tracked)
-	{
-		Numeric		change = calculate(numeric_sub, balance,
-									   po_numeric(trigger->old, Anum_line_item_balance));
-
-		if (DatumGetBool(DirectFunctionCall2(numeric_ne, NumericGetDatum(change),
-											 NumericGetDatum(int64_to_numeric(0)))))
-			write_entry(trigger, "edited", change, balance, NULL);
-	}
-	else if (is_tracked)
-	{
-		Datum		args[] = {
-			PointerGetDatum(po_text(trigger->new, Anum_line_item_account_id)),
-			po_column(trigger->new, Anum_line_item_line_item_id, &isnull)
-		};
-
-		write_entry(trigger, "tracking",
-					calculate(numeric_sub, balance,
-							  po_sum(trigger->schema, PO_READ_LEDGER_SUM, args)),
-					balance, "tracking switched on");
-	}
-	else if (was_tracked)
-		write_entry(trigger, "tracking", int64_to_numeric(0), NULL,
-					"tracking switched off");
 }
 
 /* what was left is given up; invoices keep the number that they have in print */
@@ -461,7 +479,7 @@ after(PoTrigger *trigger)
 	if (trigger->is_insert)
 		after_insert(trigger);
 	else if (trigger->is_update)
-		after_update(trigger);
+		po_flight_close(trigger->schema, PO_IN_TRIGGER);
 	else
 		after_delete(trigger);
 	touch_order(trigger);
