@@ -1022,10 +1022,15 @@ CREATE FUNCTION po_balance_at(account_id text, po_number text, line_number text,
 	RETURNS numeric
 	LANGUAGE sql STABLE STRICT PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT l.balance_after FROM po_ledger l
-	WHERE l.account_id = po_balance_at.account_id AND l.po_number = po_balance_at.po_number
-		AND l.line_number = po_balance_at.line_number AND l.recorded_at <= po_balance_at.at
-	ORDER BY l.entry_id DESC LIMIT 1;
+	-- the line item that has the number now, else one that had it then
+	SELECT l.balance_after
+	FROM po_ledger l
+	LEFT JOIN po_line_item i ON i.account_id = po_balance_at.account_id
+		AND i.po_number = po_balance_at.po_number AND i.line_number = po_balance_at.line_number
+	WHERE l.account_id = po_balance_at.account_id AND l.recorded_at <= po_balance_at.at
+		AND (l.line_item_id = i.line_item_id
+			OR l.po_number = po_balance_at.po_number AND l.line_number = po_balance_at.line_number)
+	ORDER BY (l.line_item_id IS NOT DISTINCT FROM i.line_item_id) DESC, l.entry_id DESC LIMIT 1;
 END;
 COMMENT ON FUNCTION po_balance_at(text, text, text, timestamptz) IS
 	'balance of a line item at a moment, from the ledger; null where none was tracked then';

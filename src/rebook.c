@@ -41,8 +41,8 @@ required(FunctionCallInfo fcinfo, int n, const char *name)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("%s must not be null", name),
-				 errdetail("An invoice is named by its account, seller and number."),
-				 errhint("Give all three.")));
+				 errdetail("An invoice is named by account_id, bill_from and invoice_id, an order by its number."),
+				 errhint("Give %s.", name)));
 	return PG_GETARG_TEXT_PP(n);
 }
 

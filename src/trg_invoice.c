@@ -166,6 +166,7 @@ check_row(const PoTrigger *trigger)
 	po_require(trigger, Anum_invoice_account_id, "Give the payer's account id.");
 	po_check_number(po_text(trigger->new, Anum_invoice_account_id), "account id");
 	po_require(trigger, Anum_invoice_bill_from, "Give the seller, such as AWS Inc.");
+	po_check_number(po_text(trigger->new, Anum_invoice_bill_from), "bill_from");
 	po_require(trigger, Anum_invoice_invoice_id, "Give the number of the invoice.");
 	po_check_number(po_text(trigger->new, Anum_invoice_invoice_id), "invoice id");
 	po_require(trigger, Anum_invoice_line_type, "Give a type of charge, such as usage.");
