@@ -47,8 +47,10 @@ append_field(StringInfo buf, const text *value)
 
 /* all that the filters look at, but for the amount */
 static text *
-kind_of(const PoInvoice *invoice)
+kind_of(const PoInvoice *invoice, const PoAccount *account)
 {
+	DateADT		issued_on = invoice->issued_on;
+
 	StringInfoData buf;
 
 	initStringInfo(&buf);
@@ -61,7 +63,9 @@ kind_of(const PoInvoice *invoice)
 	append_field(&buf, invoice->requested_po_number);
 	append_field(&buf, invoice->requested_line_number);
 	appendBinaryStringInfo(&buf, (const char *) &invoice->billing_month, sizeof(PoMonth));
-	appendBinaryStringInfo(&buf, (const char *) &invoice->issued_on, sizeof(DateADT));
+	if (account->period_basis == PO_BILLING_PERIOD)
+		issued_on = 0;			/* it does not matter */
+	appendBinaryStringInfo(&buf, (const char *) &issued_on, sizeof(DateADT));
 	appendStringInfoChar(&buf, 'a' + invoice->out_of_cycle);
 	return cstring_to_text_with_len(buf.data, buf.len);
 }
@@ -81,9 +85,9 @@ forget_if_old(void)
 
 /* the entry of this kind; NULL where it is a new one, which is then noted */
 static Remembered *
-recall(const PoInvoice *invoice)
+recall(const PoInvoice *invoice, const PoAccount *account)
 {
-	text	   *kind = kind_of(invoice);
+	text	   *kind = kind_of(invoice, account);
 	Remembered *entry;
 	MemoryContext caller;
 
@@ -159,7 +163,7 @@ bool
 po_best_find(Oid schema, const PoInvoice *invoice, const PoAccount *account,
 			 PoLineItem *best)
 {
-	Remembered *entry = recall(invoice);
+	Remembered *entry = recall(invoice, account);
 
 	if (entry == NULL)
 	{
