@@ -1,0 +1,183 @@
+-- The examples of doc/reference.md. Written by test/t/060_docs.pl --write; edit them there.
+
+\set ON_ERROR_ROLLBACK on
+BEGIN;
+SET LOCAL datestyle = 'ISO';
+SET LOCAL timezone = 'UTC';
+SET LOCAL po_mgmt.now = '2026-03-10 12:00+00';
+
+SELECT po_month '2026-11' AS month, po_month '2026-11-22' AS of_date, po_month 'Nov 2026' AS by_name,
+	po_month '2026-11' + 3 AS later, po_month '2026-11' - po_month '2026-01' AS months,
+	po_month_end('2026-02') AS last_day;
+
+SELECT po_month '2026-13';
+
+SELECT po_month_range('2026-01', '2026-03', '[]') AS quarter,
+	po_month_range '[2026-01,2026-03]' @> po_month '2026-03' AS within,
+	po_month_range '[2026-01,2026-03]' && '[2026-04,)' AS overlaps;
+
+SELECT po_label(line_type) AS aws_name, line_type AS path, po_specificity(line_type), out_of_cycle_only
+FROM po_taxonomy WHERE seeded ORDER BY line_type;
+
+SELECT po_line_type 'Usage.Compute' AS folded, po_line_type 'AWS Marketplace Purchase' AS by_name,
+	po_ancestors('usage.compute'), po_line_type 'usage' @> 'usage.compute' AS covers;
+
+SELECT po_line_type 'all.usage';
+
+SELECT bill_from, string_agg(line_type::text, ', ' ORDER BY line_type) AS bills
+FROM po_seller_line_type WHERE seeded GROUP BY bill_from ORDER BY bill_from COLLATE "C";
+
+INSERT INTO po_order (account_id, po_number, bill_from, effective_month, expiration_month) VALUES
+	('777788889999', 'PO-2026', 'AWS Inc.', '2026-01', '2026-12'),
+	('777788889999', 'PO-Q1', 'Amazon Web Services, Inc.', '2026-01', '2026-03');
+INSERT INTO po_line_item (account_id, po_number, line_number, line_type, start_month, end_month,
+	balance_tracked, amount, quantity, tax, tax_kind) VALUES
+	('777788889999', 'PO-2026', '1', 'ALL', '2026-01', '2026-12', false, 0, 1, 0, 'absolute'),
+	('777788889999', 'PO-2026', '2', 'AWS Subscription Purchase', '2026-01', '2026-12', true, 2000, 1, 8.1, 'percent'),
+	('777788889999', 'PO-2026', '3', 'AWS Monthly Usage', '2026-01', '2026-12', true, 1000, 12, 0, 'absolute'),
+	('777788889999', 'PO-Q1', '1', 'AWS Monthly Usage', '2026-01', '2026-03', true, 1500, 1, 0, 'absolute');
+SELECT po_number, line_number, line_type, start_month, end_month, total_value, balance
+FROM po_line_item WHERE account_id = '777788889999' ORDER BY 1, 2;
+
+INSERT INTO po_invoice (account_id, bill_from, invoice_id, line_type, billing_month, amount) VALUES
+	('777788889999', 'AWS Inc.', 'INV-1', 'usage', '2026-02', 1200),
+	('777788889999', 'AWS Inc.', 'INV-2', 'usage', '2026-02', 900),
+	('777788889999', 'AWS Inc.', 'INV-3', 'subscription', '2026-03', 2500),
+	('777788889999', 'AWS EMEA SARL', 'INV-4', 'usage', '2026-02', 50)
+RETURNING invoice_id, amount, currency, issued_on, po_number, line_number, association_kind;
+
+INSERT INTO po_invoice (account_id, bill_from, invoice_id, original_invoice_id, line_type, billing_month, amount)
+VALUES ('777788889999', 'AWS Inc.', 'CM-1', 'INV-1', 'usage', '2026-03', -200)
+RETURNING kind, po_number, line_number, association_kind;
+
+SELECT po_number, line_number, invoice_id, entry_kind, amount, balance_after
+FROM po_ledger WHERE account_id = '777788889999' ORDER BY entry_id;
+
+INSERT INTO po_invoice (account_id, bill_from, invoice_id, line_type, billing_month, amount, po_number)
+VALUES ('777788889999', 'AWS Inc.', 'INV-5', 'usage', '2026-05', 10, 'PO-Q1')
+RETURNING po_number, line_number, association_kind;
+
+SELECT account_id FROM po_account WHERE account_id = '777788889999' FOR NO KEY UPDATE;
+
+UPDATE po_line_item SET description = 'first quarter'
+WHERE account_id = '777788889999' AND po_number = 'PO-Q1' AND line_number = '1';
+
+SELECT rank, po_number, line_number, line_type, specificity, covers, balance
+FROM po_match_invoice('777788889999', 'AWS Inc.', 'AWS Monthly Usage', '2026-03', 800);
+
+SELECT i.invoice_id, m.rank, m.po_number, m.line_number, m.covers, m.balance
+FROM po_invoice i, po_match_invoice(i, max_rank => 1) m
+WHERE i.account_id = '777788889999' AND i.kind = 'invoice' ORDER BY i.invoice_id;
+
+SELECT * FROM po_match_invoice('777788889999', NULL, 'usage', '2026-03', 800);
+
+SELECT po_number || '/' || line_number AS item, rank, outcome, stage, reason
+FROM po_explain_match('777788889999', 'AWS Inc.', 'usage', '2026-03', 800)
+\g (format=unaligned)
+
+SELECT e.po_number || '/' || e.line_number AS item, e.rank, e.outcome, e.stage, e.reason
+FROM po_invoice i, po_explain_match(i) e WHERE i.account_id = '777788889999' AND i.invoice_id = 'CM-1'
+\g (format=unaligned)
+
+SELECT po_suspend('777788889999', 'PO-Q1'), po_activate('777788889999', 'PO-Q1'),
+	po_extend('777788889999', 'PO-Q1', '2026-06', line_items => true);
+
+SELECT o.po_number, o.effective_month, o.expiration_month, po_status(o), i.line_number, i.end_month
+FROM po_order o JOIN po_line_item i USING (account_id, po_number)
+WHERE o.account_id = '777788889999' ORDER BY 1, 5;
+
+SELECT po_extend('777788889999', 'PO-Q1', '2026-01');
+
+SELECT po_suspend('777788889999', NULL);
+
+SET LOCAL po_mgmt.now = '2026-04-02 12:00+00';
+SELECT invoice_id, po_number, line_number, association_kind, associated_at
+FROM po_assign_invoice('777788889999', 'AWS Inc.', 'INV-1', 'PO-2026', '3', reason => 'asked for by Ms. Roe');
+
+SELECT invoice_id, po_number, line_number, association_kind, associated_at
+FROM po_assign_invoice('777788889999', 'AWS Inc.', 'INV-1', 'PO-2026', '3');
+
+SELECT po_number, line_number, invoice_id, entry_kind, amount, balance_after, note
+FROM po_ledger WHERE account_id = '777788889999' AND recorded_at >= '2026-04-02' ORDER BY entry_id;
+
+SELECT po_number, association_kind FROM po_rematch_invoice('777788889999', 'AWS Inc.', 'INV-1');
+
+SELECT po_number, association_kind FROM po_rematch_invoice('777788889999', 'AWS Inc.', 'INV-1', force => true);
+
+SELECT invoice_id, po_number, association_kind FROM po_invoice
+WHERE account_id = '777788889999' AND 'INV-1' IN (invoice_id, original_invoice_id) ORDER BY invoice_id;
+
+SELECT invoice_id, po_number, association_kind, voided_at
+FROM po_release_invoice('777788889999', 'AWS Inc.', 'INV-5', reason => 'order is in doubt');
+
+SELECT invoice_id, po_number, association_kind, voided_at
+FROM po_void_invoice('777788889999', 'AWS Inc.', 'INV-3', reason => 'cancelled by AWS');
+
+SELECT po_assign_invoice('777788889999', 'AWS Inc.', 'INV-3', 'PO-2026');
+
+UPDATE po_account SET closed_through = '2026-02' WHERE account_id = '777788889999';
+SELECT po_release_invoice('777788889999', 'AWS Inc.', 'INV-1');
+
+UPDATE po_account SET closed_through = NULL WHERE account_id = '777788889999';
+SELECT po_void_invoice('777788889999', 'AWS Inc.', 'INV-6');
+
+INSERT INTO po_order (account_id, po_number, bill_from, effective_month, expiration_month)
+VALUES ('777788889999', 'PO-EU', 'AWS EMEA SARL', '2026-01', '2026-12');
+INSERT INTO po_line_item (account_id, po_number, line_number, line_type, start_month, end_month, amount)
+VALUES ('777788889999', 'PO-EU', '1', 'usage', '2026-01', '2026-12', 0);
+SELECT po_rematch_unassociated('777788889999'), po_rematch_unassociated('777788889999') AS again;
+
+SELECT invoice_id, po_number, line_number, association_kind, voided_at IS NOT NULL AS void
+FROM po_invoice WHERE account_id = '777788889999' ORDER BY invoice_id;
+
+SELECT line_number, po_balance_at(account_id, po_number, line_number, '2026-03-01 00:00+00') AS before,
+	po_balance_at(account_id, po_number, line_number, '2026-03-31 00:00+00') AS in_march,
+	po_balance_at(account_id, po_number, line_number, '2026-04-30 00:00+00') AS in_april, balance
+FROM po_line_item WHERE account_id = '777788889999' AND po_number = 'PO-2026' ORDER BY line_number;
+
+SELECT count(*) FROM po_check_integrity() WHERE account_id = '777788889999';
+
+SET LOCAL session_replication_role = replica; -- no triggers
+UPDATE po_line_item SET balance = 1 WHERE account_id = '777788889999' AND po_number = 'PO-Q1';
+SET LOCAL session_replication_role = origin;
+SELECT violation, expected, found FROM po_check_integrity() WHERE account_id = '777788889999';
+
+SELECT po_repair('777788889999'), po_repair('777788889999') AS again;
+
+SELECT count(*) FROM po_check_integrity() WHERE account_id = '777788889999';
+
+UPDATE po_account SET time_zone = 'Pacific/Kiritimati' WHERE account_id = '777788889999';
+SELECT po_now(), po_today('777788889999'), po_today('nobody');
+
+CREATE FUNCTION suspend_overdrawn() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM po_suspend(new.account_id, new.po_number);
+	RETURN NULL;
+END $$;
+CREATE TRIGGER overdrawn AFTER UPDATE ON po_line_item
+	FOR EACH ROW WHEN (new.balance < 0 AND old.balance >= 0) EXECUTE FUNCTION suspend_overdrawn();
+INSERT INTO po_invoice (account_id, bill_from, invoice_id, line_type, billing_month, amount)
+VALUES ('777788889999', 'AWS Inc.', 'INV-7', 'subscription', '2026-04', 3000);
+SELECT po_number, po_status(o) FROM po_order o WHERE account_id = '777788889999' ORDER BY po_number;
+
+DROP TRIGGER overdrawn ON po_line_item;
+CREATE TRIGGER "~z" BEFORE UPDATE ON po_order FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();
+UPDATE po_order SET status = 'active' WHERE account_id = '777788889999' AND po_number = 'PO-2026';
+
+DROP TRIGGER "~z" ON po_order;
+WITH booked AS (
+	INSERT INTO po_invoice (account_id, bill_from, invoice_id, line_type, billing_month, amount)
+	VALUES ('777788889999', 'AWS Inc.', 'INV-8', 'usage', '2026-03', 1) RETURNING account_id, line_item_id)
+UPDATE po_line_item i SET amount = amount + 1 FROM booked b
+WHERE i.account_id = b.account_id AND i.line_item_id = b.line_item_id;
+
+UPDATE po_account SET max_line_items = 4 WHERE account_id = '777788889999';
+INSERT INTO po_line_item (account_id, po_number, line_number, line_type, start_month, end_month, amount)
+SELECT '777788889999', 'PO-2026', 'x' || n, 'all', '2026-01', '2026-12', 1 FROM generate_series(1, 2) n;
+
+INSERT INTO po_line_item (account_id, po_number, line_number, line_type, start_month, end_month, amount)
+VALUES ('777788889999', 'PO-2026', '4', 'usage', '2026-11', '2027-01', 1);
+
+UPDATE po_line_item SET balance = 0 WHERE account_id = '777788889999';
+
+ROLLBACK;
