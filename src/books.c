@@ -345,9 +345,9 @@ list_moves(Oid schema, HTAB *sums, int *nmoves)
 }
 
 /*
- * The entries in their order, each with the balance after it.  Changes of
- * configuration have written entries of their own in the meantime; time does
- * not go back behind those.
+ * The entries in their order, each with the balance after it.  Other
+ * statements of this transaction may have written entries in the meantime;
+ * time does not go back behind those.
  */
 static PoEntry *
 complete_entries(PoBooking **certain, int n, HTAB *sums, PoMove *moves, int nmoves)
@@ -368,7 +368,7 @@ complete_entries(PoBooking **certain, int n, HTAB *sums, PoMove *moves, int nmov
 
 		entries[i] = certain[i]->entry;
 		entries[i].recorded_at = Max(entries[i].recorded_at,
-									 po_statement_configured_at(entries[i].account_id));
+									 po_statement_latest(entries[i].account_id));
 		if (!certain[i]->tracked)
 			continue;
 		sum = find_item(sums, entries[i].account_id, entries[i].line_item_id, NULL);

@@ -28,7 +28,8 @@ typedef struct Rebooking
 {
 	Oid			schema;
 	PoIdentity	caller;
-	const PoAccount *account;	/* locked; NULL where it is not known */
+	bool		known;			/* is there such an account? it is locked then */
+	PoAccount	account;		/* a copy: users' triggers may run meanwhile */
 	PoInvoice	invoice;		/* as it is now */
 } Rebooking;
 
@@ -69,6 +70,27 @@ read_newest(Oid schema, text *account_id, text *bill_from, text *invoice_id,
 	return found;
 }
 
+static void
+lock_account(Rebooking *rebooking, text *account_id)
+{
+	const PoAccount *account = po_statement_account(rebooking->schema, account_id,
+													PO_FOR_BOOKING);
+
+	rebooking->known = account != NULL;
+	if (!rebooking->known)
+		return;
+	rebooking->account = *account;
+	rebooking->account.account_id = po_text_copy(account->account_id);
+	rebooking->account.currency = po_text_copy(account->currency);
+	rebooking->account.time_zone = po_text_copy(account->time_zone);
+}
+
+static const PoAccount *
+account_of(const Rebooking *rebooking)
+{
+	return rebooking->known ? &rebooking->account : NULL;
+}
+
 /* with its account locked: the row as it is now, locked too */
 static bool
 lock_invoice(Oid schema, text *account_id, text *bill_from, text *invoice_id,
@@ -101,7 +123,7 @@ begin(Rebooking *rebooking, FunctionCallInfo fcinfo)
 	if (!read_newest(schema, account_id, bill_from, invoice_id, &rebooking->invoice))
 		report_no_invoice(account_id, bill_from, invoice_id);
 	po_become_table_owner(schema, PO_INVOICE, &rebooking->caller);
-	rebooking->account = po_statement_account(schema, account_id, PO_FOR_BOOKING);
+	lock_account(rebooking, account_id);
 	if (!lock_invoice(schema, account_id, bill_from, invoice_id, &rebooking->invoice))
 		report_no_invoice(account_id, bill_from, invoice_id);
 }
@@ -161,7 +183,7 @@ rebook(const Rebooking *rebooking, const PoInvoice *invoice,
 	PoEntry		entry;
 
 	if (invoice->line_item_id != 0 || association->kind != NULL)
-		po_check_open(rebooking->account, invoice->billing_month, true);
+		po_check_open(account_of(rebooking), invoice->billing_month, true);
 	if (invoice->line_item_id != 0)
 	{
 		po_entry_of_invoice(&entry, invoice, "release", invoice->amount, now);
@@ -242,7 +264,7 @@ decide(const Rebooking *rebooking, PoAssociation *association)
 
 	anew.po_number = anew.line_number = NULL;
 	po_see_newest();
-	po_associate(rebooking->schema, &anew, rebooking->account, association);
+	po_associate(rebooking->schema, &anew, account_of(rebooking), association);
 	PopActiveSnapshot();
 }
 
@@ -264,7 +286,7 @@ po_assign_invoice(PG_FUNCTION_ARGS)
 	if (wanted.po_number == NULL)
 		po_report_no_order(wanted.account_id, PG_GETARG_TEXT_PP(3));
 	po_see_newest();
-	po_associate_by_hand(rebooking.schema, &wanted, rebooking.account, &association);
+	po_associate_by_hand(rebooking.schema, &wanted, account_of(&rebooking), &association);
 	PopActiveSnapshot();
 	rebook_all(&rebooking, &association,
 			   PG_ARGISNULL(5) ? NULL : PG_GETARG_TEXT_PP(5), false);
@@ -320,7 +342,7 @@ po_rematch_invoice(PG_FUNCTION_ARGS)
 static bool
 is_stuck(const Rebooking *rebooking, const PoInvoice *invoice)
 {
-	const PoAccount *account = rebooking->account;
+	const PoAccount *account = &rebooking->account;
 	Datum		args[] = {
 		PointerGetDatum(invoice->account_id), PointerGetDatum(invoice->bill_from),
 		PointerGetDatum(invoice->invoice_id)
@@ -349,8 +371,8 @@ rematch_one(Rebooking *rebooking, const PoInvoice *seen)
 	PoInvoice  *invoice = &rebooking->invoice;
 	bool		stuck;
 
-	rebooking->account = po_statement_account(rebooking->schema, seen->account_id, PO_FOR_BOOKING);
-	if (rebooking->account == NULL)
+	lock_account(rebooking, seen->account_id);
+	if (!rebooking->known)
 		return false;
 	if (!lock_invoice(rebooking->schema, seen->account_id, seen->bill_from,
 					  seen->invoice_id, invoice) ||

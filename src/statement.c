@@ -15,11 +15,11 @@
 /* accounts remembered; forgetting one costs time only */
 #define MAX_ACCOUNTS	10000
 
-typedef struct ConfiguredAt
+typedef struct LockedAt
 {
 	text	   *account_id;		/* key */
 	TimestampTz time;
-} ConfiguredAt;
+} LockedAt;
 
 /* a row between BEFORE and AFTER INSERT */
 typedef struct Seen
@@ -46,7 +46,7 @@ static int	accounts_level;		/* the deepest at which one was locked */
 static MemoryContext memory = NULL;
 static uint64 generation = 0;
 
-/* the last times at which accounts were locked to change their configuration */
+/* the last times at which accounts were locked */
 static MemoryContext times_context = NULL;
 static HTAB *times;
 
@@ -139,13 +139,13 @@ static void
 remember_time(text *account_id, TimestampTz time)
 {
 	MemoryContext caller;
-	ConfiguredAt *entry;
+	LockedAt *entry;
 
 	if (times == NULL)
 	{
 		times_context = AllocSetContextCreate(TopTransactionContext, "po_mgmt times",
 											  ALLOCSET_DEFAULT_SIZES);
-		times = po_text_hash_create("po_mgmt times", sizeof(ConfiguredAt), times_context);
+		times = po_text_hash_create("po_mgmt times", sizeof(LockedAt), times_context);
 	}
 	entry = hash_search(times, &account_id, HASH_FIND, NULL);
 	if (entry == NULL)
@@ -178,8 +178,7 @@ po_statement_account(Oid schema, text *account_id, PoUse use)
 	if (!po_lock_account(schema, account_id, &account))
 		return NULL;
 	remember_account(&account, use);
-	if (use == PO_FOR_CONFIGURATION)
-		remember_time(account_id, account.booked_at);
+	remember_time(account_id, account.booked_at);
 	return &find_account(account_id)->account;
 }
 
@@ -192,11 +191,11 @@ po_statement_time(Oid schema, text *account_id, PoUse use)
 	return account != NULL ? account->booked_at : po_clock_stamp();
 }
 
-/* the time when this transaction last changed the account's configuration */
+/* the time when this transaction last locked the account */
 TimestampTz
-po_statement_configured_at(text *account_id)
+po_statement_latest(text *account_id)
 {
-	ConfiguredAt *entry = NULL;
+	LockedAt *entry = NULL;
 
 	if (times != NULL)
 		entry = hash_search(times, &account_id, HASH_FIND, NULL);

@@ -19,7 +19,7 @@ typedef enum PoUse
 extern const PoAccount *po_statement_account(Oid schema, text *account_id, PoUse use);
 /* the time for its entries and stamps, from its lock */
 extern TimestampTz po_statement_time(Oid schema, text *account_id, PoUse use);
-extern TimestampTz po_statement_configured_at(text *account_id);
+extern TimestampTz po_statement_latest(text *account_id);
 extern void po_statement_forget_accounts(void);
 
 /*
