@@ -12,10 +12,10 @@
 #   alone    nothing but bookings. These invoices are then booked once more, in the order in
 #            which they were recorded, by one session in a database with the same configuration.
 #
-# Invoices come by single inserts, inserts of several rows, with and without ON CONFLICT DO
-# NOTHING (some of them twice), as credit memos with and without an original, and in
-# transactions that are rolled back in whole or in part. pgbench repeats what failed with 40001
-# or 40P01.
+# Invoices come by single inserts, inserts of several rows, of one account or two, with and
+# without ON CONFLICT DO NOTHING (some of them twice), as credit memos with and without an
+# original, and in transactions that are rolled back in whole or in part. pgbench repeats what
+# failed with 40001 or 40P01.
 
 use strict;
 use warnings;
@@ -68,7 +68,7 @@ INSERT INTO po_line_item (account_id, po_number, line_number, line_type, start_m
 	SELECT 'A' || a, 'P' || o, i, CASE i WHEN 1 THEN 'usage' WHEN 2 THEN 'usage' WHEN 3 THEN 'subscription' ELSE 'all' END::po_line_type,
 		CASE WHEN i = 2 THEN '2026-02' ELSE '2025-01' END::po_month,
 		CASE WHEN i = 1 THEN '2026-01' ELSE '2099-12' END::po_month,
-		i <> 5 OR o > 2, round((random() * 800 * $run_seconds + 50)::numeric, 2), 1 + (random() * 3)::int, round((random() * 10)::numeric, 2),
+		i <> 5 OR o > 2, round((random() * 1500 * $run_seconds + 50)::numeric, 2), 1 + (random() * 3)::int, round((random() * 10)::numeric, 2),
 		CASE WHEN random() < 0.5 THEN 'percent' ELSE 'absolute' END, round((random() * 50)::numeric, 3)
 	FROM generate_series(1, 3) a, generate_series(1, 6) o, generate_series(1, 5) i;
 CREATE SEQUENCE load_id CACHE 100;
@@ -78,6 +78,8 @@ CREATE FUNCTION a_type(n integer) RETURNS po_line_type LANGUAGE sql IMMUTABLE
 	RETURN (ARRAY['usage', 'usage', 'usage', 'subscription', 'subscription', 'marketplace', 'all'])[1 + n % 7]::text::po_line_type;
 CREATE FUNCTION a_month(n integer) RETURNS po_month LANGUAGE sql IMMUTABLE
 	RETURN '2026-01'::po_month + n % 3;
+CREATE FUNCTION a_day(n integer) RETURNS date LANGUAGE sql IMMUTABLE
+	RETURN '2026-01-20'::date + n % 50;
 CREATE FUNCTION a_seller(n integer) RETURNS text LANGUAGE sql IMMUTABLE
 	RETURN CASE WHEN n % 6 = 0 THEN 'AWS EMEA SARL' WHEN n % 6 = 1 THEN 'Amazon Web Services, Inc.'
 		WHEN n % 30 = 2 THEN 'AWS Japan' ELSE 'AWS Inc.' END;
@@ -98,25 +100,40 @@ my %scripts = (
 	# one invoice
 	single => $random . <<EOS,
 INSERT INTO po_invoice $columns
-	VALUES ('A' || :account, a_seller(:n), 'S' || nextval('load_id'), a_type(:n / 7), a_month(:n / 49), '2026-02-10', :amount / 100.0)
+	VALUES ('A' || :account, a_seller(:n), 'S' || nextval('load_id'), a_type(:n / 7), a_month(:n / 49), a_day(:n), :amount / 100.0)
 	RETURNING po_number, line_number;
 EOS
 	# 3 invoices in a statement, and one more in its transaction
 	several => $random . <<EOS,
 BEGIN;
 INSERT INTO po_invoice $columns
-	SELECT 'A' || :account, a_seller(:n), 'M' || nextval('load_id'), a_type(:n / 7 + g), a_month(:n / 49), '2026-02-10', :amount / 100.0
+	SELECT 'A' || :account, a_seller(:n), 'M' || nextval('load_id'), a_type(:n / 7 + g), a_month(:n / 49), a_day(:n), :amount / 100.0
 	FROM generate_series(1, 3) g;
 INSERT INTO po_invoice $columns
-	VALUES ('A' || :account, a_seller(:n), 'M' || nextval('load_id'), a_type(:n / 7), a_month(:n / 49), '2026-02-10', :amount / 200.0);
+	VALUES ('A' || :account, a_seller(:n), 'M' || nextval('load_id'), a_type(:n / 7), a_month(:n / 49), a_day(:n), :amount / 200.0);
 COMMIT;
+EOS
+	# 50 invoices of all kinds in a statement
+	bulk => $random . <<EOS,
+INSERT INTO po_invoice (account_id, bill_from, invoice_id, line_type, billing_month, issued_on, amount, original_invoice_id)
+	SELECT 'A' || :account, a_seller(h), 'B' || nextval('load_id'), a_type(h / 7), a_month(h / 49), a_day(h / 147),
+		CASE WHEN g % 7 = 0 THEN -1 ELSE 1 END * (h % 9000) / 100.0, CASE WHEN g % 14 = 0 THEN 'D' || h % 2000 END
+	FROM generate_series(1, 50) g, LATERAL (SELECT hashint4(:n + g) & 2147483647 AS h) r;
+EOS
+	# invoices of two accounts in a statement, in any order: these may be 40P01
+	both => $random . <<EOS,
+\\set other 1 + (:account + random(0, 1)) % 3
+INSERT INTO po_invoice $columns
+	SELECT 'A' || CASE WHEN g % 2 = 0 THEN :account ELSE :other END, a_seller(:n + g), 'X' || nextval('load_id'), a_type(:n / 7 + g), a_month(:n / 49),
+		a_day(:n), :amount / 100.0
+	FROM generate_series(1, 6) g;
 EOS
 	# the same invoices again and again
 	again => $random . <<EOS,
 \\set id random(1, 2000)
 WITH i AS (
 	INSERT INTO po_invoice $columns
-		SELECT 'A' || :account, 'AWS Inc.', 'D' || (:id + g % 3), a_type(:n / 7), a_month(:n / 49), '2026-02-10', :amount / 100.0
+		SELECT 'A' || :account, 'AWS Inc.', 'D' || (:id + g % 3), a_type(:n / 7), a_month(:n / 49), a_day(:n), :amount / 100.0
 		FROM generate_series(1, 4) g
 		ON CONFLICT DO NOTHING RETURNING account_id || invoice_id AS id)
 INSERT INTO told SELECT id FROM i;
@@ -124,19 +141,19 @@ EOS
 	# a credit memo without an original
 	memo => $random . <<EOS,
 INSERT INTO po_invoice $columns
-	VALUES ('A' || :account, a_seller(:n), 'C' || nextval('load_id'), a_type(:n / 7), a_month(:n / 49), '2026-02-10', - :amount / 100.0);
+	VALUES ('A' || :account, a_seller(:n), 'C' || nextval('load_id'), a_type(:n / 7), a_month(:n / 49), a_day(:n), - :amount / 100.0);
 EOS
 	# a credit memo of an invoice that may or may not be there
 	memo_of => $random . <<EOS,
 \\set id random(1, 2000)
 INSERT INTO po_invoice (account_id, bill_from, invoice_id, line_type, billing_month, issued_on, amount, original_invoice_id)
-	VALUES ('A' || :account, 'AWS Inc.', 'O' || nextval('load_id'), a_type(:n / 7), a_month(:n / 49), '2026-02-10', - :amount / 100.0, 'D' || :id);
+	VALUES ('A' || :account, 'AWS Inc.', 'O' || nextval('load_id'), a_type(:n / 7), a_month(:n / 49), a_day(:n), - :amount / 100.0, 'D' || :id);
 EOS
 	# rolled back
 	rollback => $random . <<EOS,
 BEGIN;
 INSERT INTO po_invoice $columns
-	SELECT 'A' || :account, a_seller(:n), 'R' || nextval('load_id'), a_type(:n / 7), a_month(:n / 49), '2026-02-10', :amount / 10.0
+	SELECT 'A' || :account, a_seller(:n), 'R' || nextval('load_id'), a_type(:n / 7), a_month(:n / 49), a_day(:n), :amount / 10.0
 	FROM generate_series(1, 2) g;
 ROLLBACK;
 EOS
@@ -144,21 +161,21 @@ EOS
 	savepoint => $random . <<EOS,
 BEGIN;
 INSERT INTO po_invoice $columns
-	VALUES ('A' || :account, a_seller(:n), 'P' || nextval('load_id'), a_type(:n / 7), a_month(:n / 49), '2026-02-10', :amount / 100.0);
+	VALUES ('A' || :account, a_seller(:n), 'P' || nextval('load_id'), a_type(:n / 7), a_month(:n / 49), a_day(:n), :amount / 100.0);
 SAVEPOINT s;
 INSERT INTO po_invoice $columns
-	VALUES ('A' || :account, a_seller(:n), 'R' || nextval('load_id'), a_type(:n / 7), a_month(:n / 49), '2026-02-10', :amount / 10.0);
+	VALUES ('A' || :account, a_seller(:n), 'R' || nextval('load_id'), a_type(:n / 7), a_month(:n / 49), a_day(:n), :amount / 10.0);
 ROLLBACK TO s;
 INSERT INTO po_invoice $columns
-	VALUES ('A' || :account, a_seller(:n), 'P' || nextval('load_id'), a_type(:n / 7), a_month(:n / 49), '2026-02-10', :amount / 300.0);
+	VALUES ('A' || :account, a_seller(:n), 'P' || nextval('load_id'), a_type(:n / 7), a_month(:n / 49), a_day(:n), :amount / 300.0);
 COMMIT;
 EOS
 );
 
-my %weight = (single => 10, several => 3, again => 3, memo => 2, memo_of => 2, rollback => 2, savepoint => 2);
-my %letter = (single => 'S', several => 'M', again => 'D', memo => 'C', memo_of => 'O', rollback => 'R', savepoint => 'P');
+my %weight = (single => 12, bulk => 1, both => 1, several => 3, again => 3, memo => 2, memo_of => 2, rollback => 2, savepoint => 2);
+my %letter = (bulk => 'B', both => 'X', single => 'S', several => 'M', again => 'D', memo => 'C', memo_of => 'O', rollback => 'R', savepoint => 'P');
 # how many invoices a transaction of a script leaves; those that are inserted again tell
-my %leaves = (single => 1, several => 4, memo => 1, memo_of => 1, rollback => 0, savepoint => 2);
+my %leaves = (bulk => 50, both => 6, single => 1, several => 4, memo => 1, memo_of => 1, rollback => 0, savepoint => 2);
 
 # what the further session does
 my $edit = <<'EOS';
@@ -195,16 +212,8 @@ sub write_file
 	return "$dir/$name";
 }
 
-
 my @names = sort keys %scripts;
 
-sub write_file
-{
-	my ($name, $text) = @_;
-	open(my $fh, '>', "$dir/$name") or die "$dir/$name: $!";
-	print $fh $text;
-	close $fh;
-}
 write_file("$_.sql", $scripts{$_}) for @names;
 write_file('edit.sql', $edit);
 
@@ -305,7 +314,6 @@ sub run
 	my $title = "$level, $what";
 	my $began = time;
 	my ($n, $edits, $editor);
-	my $lost = 0;
 
 	sql('postgres', "CREATE DATABASE $db TEMPLATE config");
 	# (one thread: pgbench's threads count transactions by script without a lock)
