@@ -545,8 +545,8 @@ CREATE TABLE po_order (
 	PRIMARY KEY (account_id, po_number),
 	CHECK (effective_month <= expiration_month)
 );
--- skips other sellers' orders and years of expired ones without a look at the table
-CREATE INDEX po_order_match ON po_order (account_id, bill_from, expiration_month);
+-- read backwards: a seller's orders, the newest first, without a look at years of expired ones in the table
+CREATE INDEX po_order_match ON po_order (account_id, bill_from, updated_at, expiration_month);
 
 CREATE TABLE po_line_item (
 	line_item_id bigint NOT NULL,

@@ -68,16 +68,15 @@ find_numbered(Oid schema, const PoInvoice *invoice,
 			  const PoOrder *order, text *line_number, PoLineItem *found)
 {
 	PoReader   *reader = po_reader_open(schema, true);
-	PoLineItem	item;
-	int			place;
+	const PoLineItem *item;
 	int			nfound = 0;
 
-	po_line_items_begin(reader, invoice->account_id, order, 1, NULL, 0);
-	while (po_line_items_next(reader, &item, &place))
+	po_line_items_begin(reader, invoice->account_id, order, NULL, 0);
+	while ((item = po_line_items_next(reader)) != NULL)
 	{
-		if (line_number == NULL || po_text_equal(item.line_number, line_number))
+		if (line_number == NULL || po_text_equal(item->line_number, line_number))
 		{
-			*found = item;
+			*found = *po_line_item_keep(reader, item);
 			nfound++;
 		}
 	}

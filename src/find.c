@@ -2,10 +2,10 @@
  * find.c
  *		The matcher: finds the candidates of an invoice, best first.
  *
- * Order headers first: the index leaves out other sellers and what expired.
- * Then the line items type level by type level, from the invoice's own type
- * up to "all", newest order first, because that is how candidates rank.  With
- * a limit the search ends where nothing better can come.
+ * Order headers newest first: the index leaves out other sellers and what
+ * expired.  Their line items type level by type level, from the invoice's own
+ * type up to "all", because that is how candidates rank.  With a limit the
+ * search ends where nothing better can come, and older orders are not read.
  */
 #include "postgres.h"
 
@@ -74,9 +74,19 @@ read_taxonomy(PoFinder *finder)
 	po_bill_set_taxonomy(&finder->bill, out_of_cycle_only);
 }
 
-static void
-add_candidate(PoFinder *finder, const PoOrder *order, PoLineItem *item)
+/* where one is wanted, the best so far is all that is kept */
+static bool
+is_beaten(const PoFinder *finder, const PoCandidate *candidate)
 {
+	return finder->max_rank == 1 && finder->ncandidates == 1 &&
+		po_rank_compare(&finder->candidates[0].rank, &candidate->rank, NULL) < 0;
+}
+
+static PoCandidate *
+next_candidate(PoFinder *finder)
+{
+	if (finder->max_rank == 1 && finder->ncandidates == 1)
+		return &finder->candidates[0];
 	if (finder->ncandidates == finder->space)
 	{
 		Size		size;
@@ -86,13 +96,40 @@ add_candidate(PoFinder *finder, const PoOrder *order, PoLineItem *item)
 		finder->candidates = finder->candidates == NULL ?
 			palloc(size) : repalloc_huge(finder->candidates, size);
 	}
-	if (finder->balance != NULL && item->balance_tracked)
-		item->balance = finder->balance(item, finder->balance_arg);
-	po_match_rank(&finder->bill, order, item,
-				  &finder->candidates[finder->ncandidates]);
+	return &finder->candidates[finder->ncandidates++];
+}
+
+/* ranks a line item that fits; says whether nothing in an older order can beat it */
+static bool
+add_candidate(PoFinder *finder, const PoOrder *order, const PoLineItem *found)
+{
+	PoLineItem *item;
+	PoLineItem	balanced;
+	PoCandidate candidate;
+
+	if (finder->balance != NULL && found->balance_tracked)
+	{
+		balanced = *found;
+		balanced.balance = finder->balance(found, finder->balance_arg);
+		po_match_rank(&finder->bill, order, &balanced, &candidate);
+	}
+	else
+		po_match_rank(&finder->bill, order, found, &candidate);
 	if (finder->any_balance)
-		finder->candidates[finder->ncandidates].rank.covers = true;
-	finder->ncandidates++;
+		candidate.rank.covers = true;
+	if (is_beaten(finder, &candidate))
+		return po_match_unbeatable(&finder->bill, &candidate);
+
+	candidate.item = po_line_item_keep(finder->reader, found);
+	if (finder->balance != NULL && found->balance_tracked)
+	{
+		item = palloc(sizeof(PoLineItem));
+		*item = *candidate.item;
+		item->balance = balanced.balance;
+		candidate.item = item;
+	}
+	*next_candidate(finder) = candidate;
+	return po_match_unbeatable(&finder->bill, &candidate);
 }
 
 static int
@@ -112,48 +149,73 @@ sort_candidates(PoFinder *finder)
 
 /* ---- candidates ---- */
 
-static int
-newest_first(const void *a, const void *b)
+static void
+read_orders(PoFinder *finder)
 {
-	TimestampTz left = ((const PoOrder *) a)->updated_at;
-	TimestampTz right = ((const PoOrder *) b)->updated_at;
-
-	return (left < right) - (left > right);
+	po_orders_begin(finder->reader, finder->invoice->account_id,
+					finder->bill.bill_from, finder->bill.order_month);
 }
 
-/* the orders that may pay, newest first; the array is packed in place */
-static PoOrder *
-usable_orders(PoFinder *finder, int *norders)
+/* the next order that may pay, or NULL */
+static const PoOrder *
+next_usable_order(PoFinder *finder)
 {
 	PoBill	   *bill = &finder->bill;
-	text	   *account_id = finder->invoice->account_id;
-	PoOrder    *orders;
-	int			nread;
+	const PoOrder *order;
 
-	orders = po_read_orders(finder->reader, account_id, bill->bill_from,
-							bill->order_month, &nread);
-	if (nread == 0)
+	while ((order = po_orders_next(finder->reader)) != NULL)
 	{
-		/* orders have the seller's own name; no seller has another's alias */
-		text	   *seller = po_read_alias(finder->reader, bill->bill_from);
+		if (po_match_order(bill, order) == PO_FILTER_NONE &&
+			po_match_requested_order(bill, order))
+			return po_order_keep(finder->reader, order);
+	}
+	return NULL;
+}
 
-		if (seller != NULL)
-		{
-			bill->bill_from = seller;
-			orders = po_read_orders(finder->reader, account_id, seller,
-									bill->order_month, &nread);
-		}
-	}
-	*norders = 0;
-	for (int i = 0; i < nread; i++)
+/* the n-th of them, newest first, read when it is asked for; NULL behind the last */
+static const PoOrder *
+usable_order(PoFinder *finder, int n)
+{
+	const PoOrder *order;
+
+	if (n < finder->norders)
+		return finder->orders[n];
+	if (finder->all_orders_read)
+		return NULL;
+	order = next_usable_order(finder);
+	if (order == NULL)
 	{
-		if (po_match_order(bill, &orders[i]) == PO_FILTER_NONE &&
-			po_match_requested_order(bill, &orders[i]))
-			orders[(*norders)++] = orders[i];
+		finder->all_orders_read = true;
+		return NULL;
 	}
-	if (*norders > 1)
-		qsort(orders, *norders, sizeof(PoOrder), newest_first);
-	return orders;
+	if (finder->norders == finder->order_space)
+	{
+		Size		size;
+
+		finder->order_space = Max(8, finder->order_space * 2);
+		size = finder->order_space * sizeof(PoOrder *);
+		finder->orders = finder->orders == NULL ?
+			palloc(size) : repalloc(finder->orders, size);
+	}
+	return finder->orders[finder->norders++] = order;
+}
+
+/* orders have the seller's own name; no seller has another's alias */
+static bool
+find_orders(PoFinder *finder)
+{
+	text	   *seller;
+
+	read_orders(finder);
+	if (usable_order(finder, 0) != NULL)
+		return true;
+	seller = po_read_alias(finder->reader, finder->bill.bill_from);
+	if (seller == NULL)
+		return false;
+	finder->bill.bill_from = seller;
+	finder->all_orders_read = false;
+	read_orders(finder);
+	return usable_order(finder, 0) != NULL;
 }
 
 /*
@@ -161,40 +223,33 @@ usable_orders(PoFinder *finder, int *norders)
  * depth.  Once as many as are wanted cannot be beaten, older orders are left.
  */
 static void
-collect_level(PoFinder *finder, const PoOrder *orders, int norders, int depth)
+collect_level(PoFinder *finder, int depth)
 {
 	const PoLineType *type = finder->invoice->line_type;
 	int			len;
 	const char *path = po_line_type_ancestor(VARDATA_ANY(type),
 											 VARSIZE_ANY_EXHDR(type),
 											 depth, &len);
+	PoLineType *level = cstring_to_text_with_len(path, len);
 	int			wanted = finder->max_rank - finder->ncandidates;
 	int			unbeatable = 0;
 	TimestampTz enough_since = 0;
-	PoLineItem	item;
-	int			place;
+	const PoOrder *order;
+	const PoLineItem *item;
 
-	po_line_items_begin(finder->reader, finder->invoice->account_id,
-						orders, norders,
-						cstring_to_text_with_len(path, len),
-						finder->bill.line_month);
-	while (po_line_items_next(finder->reader, &item, &place))
+	for (int n = 0; (order = usable_order(finder, n)) != NULL; n++)
 	{
-		const PoOrder *order = &orders[place];
-		PoLineItem *kept;
-
 		if (finder->max_rank > 0 && unbeatable >= wanted &&
 			order->updated_at < enough_since)
 			break;
-		if (po_match_line_item(&finder->bill, order, &item) != PO_FILTER_NONE)
-			continue;
-		kept = palloc(sizeof(PoLineItem));
-		*kept = item;
-		add_candidate(finder, order, kept);
-		if (po_match_unbeatable(&finder->bill,
-								&finder->candidates[finder->ncandidates - 1]) &&
-			++unbeatable == wanted)
-			enough_since = order->updated_at;
+		po_line_items_begin(finder->reader, finder->invoice->account_id, order,
+							level, finder->bill.line_month);
+		while ((item = po_line_items_next(finder->reader)) != NULL)
+		{
+			if (po_match_line_item(&finder->bill, order, item) == PO_FILTER_NONE &&
+				add_candidate(finder, order, item) && ++unbeatable == wanted)
+				enough_since = order->updated_at;
+		}
 	}
 }
 
@@ -202,12 +257,8 @@ collect_level(PoFinder *finder, const PoOrder *orders, int norders, int depth)
 void
 po_find_by_rules(PoFinder *finder)
 {
-	int			norders;
-	PoOrder    *orders;
-
 	init_bill(finder);
-	orders = usable_orders(finder, &norders);
-	if (norders == 0)
+	if (!find_orders(finder))
 		return;
 	for (int depth = finder->bill.depth; depth >= 0; depth--)
 	{
@@ -215,7 +266,7 @@ po_find_by_rules(PoFinder *finder)
 		if (depth == finder->bill.depth - (finder->invoice->out_of_cycle == PO_UNKNOWN))
 			read_taxonomy(finder);
 		if (po_match_level(&finder->bill, depth))
-			collect_level(finder, orders, norders, depth);
+			collect_level(finder, depth);
 		if (finder->max_rank > 0 && finder->ncandidates >= finder->max_rank)
 			break;
 	}
@@ -262,8 +313,8 @@ po_find(PoFinder *finder)
 static int
 by_po_number(const void *a, const void *b)
 {
-	const text *left = ((const PoOrder *) a)->po_number;
-	const text *right = ((const PoOrder *) b)->po_number;
+	const text *left = (*(const PoOrder *const *) a)->po_number;
+	const text *right = (*(const PoOrder *const *) b)->po_number;
 	size_t		left_len = VARSIZE_ANY_EXHDR(left);
 	size_t		right_len = VARSIZE_ANY_EXHDR(right);
 	int			result = memcmp(VARDATA_ANY(left), VARDATA_ANY(right),
@@ -291,16 +342,38 @@ list_entry(ExplainedList *list, const PoOrder *order, const PoLineItem *item)
 	list->entries[list->n++] = (PoExplained) {.order = order,.item = item};
 }
 
-/* by order, and on an order as they were added, however they were read */
+/* on an order as they were added, however they were read */
 static int
 in_order_added(const void *a, const void *b)
 {
-	const PoExplained *left = a;
-	const PoExplained *right = b;
+	int64		left = ((const PoExplained *) a)->item->line_item_id;
+	int64		right = ((const PoExplained *) b)->item->line_item_id;
 
-	if (left->order != right->order)
-		return left->order < right->order ? -1 : 1;
-	return left->item->line_item_id < right->item->line_item_id ? -1 : 1;
+	return (left > right) - (left < right);
+}
+
+/* all orders of the account, by number */
+static const PoOrder **
+list_orders(PoFinder *finder, int *norders)
+{
+	const PoOrder *order;
+	int			space = 16;
+	const PoOrder **orders = palloc(space * sizeof(PoOrder *));
+
+	*norders = 0;
+	po_orders_begin(finder->reader, finder->invoice->account_id, NULL, 0);
+	while ((order = po_orders_next(finder->reader)) != NULL)
+	{
+		if (*norders == space)
+		{
+			space *= 2;
+			orders = repalloc_huge(orders, space * sizeof(PoOrder *));
+		}
+		orders[(*norders)++] = po_order_keep(finder->reader, order);
+	}
+	if (*norders > 1)
+		qsort(orders, *norders, sizeof(PoOrder *), by_po_number);
+	return orders;
 }
 
 /* the line items of all orders, an entry without item where there is none */
@@ -308,31 +381,26 @@ static void
 list_line_items(PoFinder *finder, ExplainedList *list)
 {
 	int			norders;
-	int			next_order = 0; /* the first one without an entry */
-	PoOrder    *orders;
-	PoLineItem	item;
-	int			place;
+	const PoOrder **orders = list_orders(finder, &norders);
 
 	list->n = 0;
 	list->space = 64;
 	list->entries = palloc(list->space * sizeof(PoExplained));
-	orders = po_read_orders(finder->reader, finder->invoice->account_id, NULL, 0,
-							&norders);
-	if (norders > 1)
-		qsort(orders, norders, sizeof(PoOrder), by_po_number);
-	po_line_items_begin(finder->reader, finder->invoice->account_id, orders,
-						norders, NULL, 0);
-	while (po_line_items_next(finder->reader, &item, &place))
+	for (int i = 0; i < norders; i++)
 	{
-		for (; next_order < place; next_order++)
-			list_entry(list, &orders[next_order], NULL);
-		next_order = place + 1;
-		list_entry(list, &orders[place],
-				   memcpy(palloc(sizeof(PoLineItem)), &item, sizeof(PoLineItem)));
+		int			before = list->n;
+		const PoLineItem *item;
+
+		po_line_items_begin(finder->reader, finder->invoice->account_id,
+							orders[i], NULL, 0);
+		while ((item = po_line_items_next(finder->reader)) != NULL)
+			list_entry(list, orders[i], po_line_item_keep(finder->reader, item));
+		if (list->n == before)
+			list_entry(list, orders[i], NULL);
+		else
+			qsort(&list->entries[before], list->n - before, sizeof(PoExplained),
+				  in_order_added);
 	}
-	for (; next_order < norders; next_order++)
-		list_entry(list, &orders[next_order], NULL);
-	qsort(list->entries, list->n, sizeof(PoExplained), in_order_added);
 }
 
 /* decides on one entry: adds a candidate, or says what rejected it */
@@ -346,7 +414,7 @@ decide(PoFinder *finder, PoExplained *entry)
 			po_match_line_item(&finder->bill, entry->order, entry->item);
 	if (filter == PO_FILTER_NONE)
 	{
-		add_candidate(finder, entry->order, unconstify(PoLineItem *, entry->item));
+		add_candidate(finder, entry->order, entry->item);
 		return;
 	}
 	entry->stage = po_filter_name(filter);
@@ -356,13 +424,13 @@ decide(PoFinder *finder, PoExplained *entry)
 
 /* the candidates in their order, each with what placed it below the first */
 static int
-explain_candidates(PoFinder *finder, PoExplained *result)
+explain_candidates(PoFinder *finder, int max_rank, PoExplained *result)
 {
 	const PoCandidate *selected = &finder->candidates[0];
 	int			n = finder->ncandidates;
 
-	if (finder->max_rank > 0)
-		n = Min(n, finder->max_rank);
+	if (max_rank > 0)
+		n = Min(n, max_rank);
 	for (int i = 0; i < n; i++)
 	{
 		const PoCandidate *candidate = &finder->candidates[i];
@@ -390,7 +458,7 @@ static void
 decide_followed(PoFinder *finder, PoExplained *entry, const PoInvoice *original)
 {
 	if (entry->item != NULL && entry->item->line_item_id == original->line_item_id)
-		add_candidate(finder, entry->order, unconstify(PoLineItem *, entry->item));
+		add_candidate(finder, entry->order, entry->item);
 	else
 	{
 		entry->stage = po_filter_name(PO_FILTER_REQUESTED_PO);
@@ -405,8 +473,10 @@ po_explain(PoFinder *finder, int *nexplained)
 	PoFollow	follow;
 	ExplainedList list;
 	PoExplained *result;
+	int			max_rank = finder->max_rank;
 	int			n;
 
+	finder->max_rank = 0;		/* the reasons count all candidates */
 	init_bill(finder);
 	follow = find_original(finder, &original);
 	if (follow == PO_FOLLOWS_NONE)
@@ -431,7 +501,7 @@ po_explain(PoFinder *finder, int *nexplained)
 	/* the candidates in their order first, then what was rejected */
 	result = palloc_extended(Max(list.n, 1) * sizeof(PoExplained),
 							 MCXT_ALLOC_HUGE);
-	n = explain_candidates(finder, result);
+	n = explain_candidates(finder, max_rank, result);
 	if (follow == PO_FOLLOWS_BOOKED && n > 0)
 		result[0].reason = po_reason_followed(&original);
 	for (int i = 0; i < list.n; i++)

@@ -27,6 +27,10 @@ typedef struct PoFinder
 	/* found */
 	PoAccount	account;
 	PoBill		bill;
+	const PoOrder **orders;		/* usable ones read so far, newest first */
+	int			norders;
+	int			order_space;
+	bool		all_orders_read;
 	PoCandidate *candidates;	/* best first */
 	int			ncandidates;
 	int			space;

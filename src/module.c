@@ -30,5 +30,6 @@ _PG_init(void)
 							   NULL);
 	MarkGUCPrefixReserved("po_mgmt");
 	po_plan_init();
+	po_scan_init();
 	po_flight_init();
 }

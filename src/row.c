@@ -78,6 +78,13 @@ text_from(Datum value, bool isnull)
 	return isnull ? NULL : DatumGetTextPCopy(value);
 }
 
+/* not copied, for rows that are looked at only */
+static text *
+text_in(Datum value, bool isnull)
+{
+	return isnull ? NULL : DatumGetTextPP(value);
+}
+
 static Numeric
 numeric_from(Datum value, bool isnull)
 {
@@ -122,29 +129,50 @@ po_account_from(PoAccount *account, const Datum *values, const bool *nulls)
 void
 po_order_from(PoOrder *order, const Datum *values, const bool *nulls)
 {
-	order->po_number = text_from(values[0], nulls[0]);
-	order->bill_from = text_from(values[1], nulls[1]);
+	order->po_number = text_in(values[0], nulls[0]);
+	order->bill_from = text_in(values[1], nulls[1]);
 	order->suspended = text_is(values[2], "suspended");
 	order->effective_month = DatumGetPoMonth(values[3]);
 	order->expiration_month = DatumGetPoMonth(values[4]);
-	order->currency = text_from(values[5], nulls[5]);
-	order->tax_registration_numbers =
-		nulls[6] ? NULL : DatumGetArrayTypePCopy(values[6]);
+	order->currency = text_in(values[5], nulls[5]);
+	order->tax_registration_numbers = nulls[6] ? NULL : DatumGetArrayTypeP(values[6]);
 	order->updated_at = DatumGetTimestampTz(values[7]);
+}
+
+void
+po_order_copy(PoOrder *order)
+{
+	order->po_number = po_text_copy(order->po_number);
+	order->bill_from = po_text_copy(order->bill_from);
+	order->currency = po_text_copy(order->currency);
+	if (order->tax_registration_numbers != NULL)
+		order->tax_registration_numbers =
+			DatumGetArrayTypePCopy(PointerGetDatum(order->tax_registration_numbers));
 }
 
 void
 po_line_item_from(PoLineItem *item, const Datum *values, const bool *nulls)
 {
 	item->line_item_id = DatumGetInt64(values[0]);
-	item->po_number = text_from(values[1], nulls[1]);
-	item->line_number = text_from(values[2], nulls[2]);
-	item->line_type = text_from(values[3], nulls[3]);
+	item->po_number = text_in(values[1], nulls[1]);
+	item->line_number = text_in(values[2], nulls[2]);
+	item->line_type = text_in(values[3], nulls[3]);
 	item->start_month = DatumGetPoMonth(values[4]);
 	item->end_month = DatumGetPoMonth(values[5]);
 	item->balance_tracked = DatumGetBool(values[6]);
-	item->balance = numeric_from(values[7], nulls[7]);
-	item->agreement_id = text_from(values[8], nulls[8]);
+	item->balance = nulls[7] ? NULL : DatumGetNumeric(values[7]);
+	item->agreement_id = text_in(values[8], nulls[8]);
+}
+
+void
+po_line_item_copy(PoLineItem *item)
+{
+	item->po_number = po_text_copy(item->po_number);
+	item->line_number = po_text_copy(item->line_number);
+	item->line_type = po_text_copy(item->line_type);
+	if (item->balance != NULL)
+		item->balance = DatumGetNumericCopy(NumericGetDatum(item->balance));
+	item->agreement_id = po_text_copy(item->agreement_id);
 }
 
 void

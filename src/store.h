@@ -3,7 +3,8 @@
  *		The store: the only place that reads and writes the tables.
  *
  * store_plan.c has the SQL and keeps its plans, store_read.c reads what a
- * match needs, store_write.c locks accounts and writes the books.
+ * match needs, store_scan.c scans indexes for it, store_write.c locks accounts
+ * and writes the books.
  *
  * All of it works on the tables of one schema, the extension's; callers take
  * it from the function or the trigger that they are (it cannot be moved).
@@ -96,19 +97,26 @@ extern bool po_read_account(PoReader *reader, text *account_id, PoAccount *accou
 extern text *po_read_alias(PoReader *reader, text *alias);
 extern PoTristate po_read_out_of_cycle_only(PoReader *reader, const char *path, int len);
 
-/* a seller's orders that do not expire before a month; all where it is NULL */
-extern PoOrder *po_read_orders(PoReader *reader, text *account_id,
-							   text *bill_from, PoMonth month, int *norders);
+/*
+ * A seller's orders that do not expire before a month, newest first; all of
+ * the account, in no order, where bill_from is NULL.  An order stays what it is
+ * until the next one is read; one that is kept, as long as the reader does.
+ */
+extern void po_orders_begin(PoReader *reader, text *account_id, text *bill_from,
+							PoMonth month);
+extern const PoOrder *po_orders_next(PoReader *reader);
+extern const PoOrder *po_order_keep(PoReader *reader, const PoOrder *order);
 
 /*
- * Line items of these orders, order by order: those of exactly that type whose
- * period has the month, or all where line_type is NULL.  Another begin ends
- * the one before.
+ * Line items of an order that was kept, or came from elsewhere: those of
+ * exactly that type whose period has the month, or all where line_type is
+ * NULL.  Another begin ends the one before.
  */
 extern void po_line_items_begin(PoReader *reader, text *account_id,
-								const PoOrder *orders, int norders,
-								PoLineType *line_type, PoMonth month);
-extern bool po_line_items_next(PoReader *reader, PoLineItem *item, int *order);
+								const PoOrder *order, PoLineType *line_type,
+								PoMonth month);
+extern const PoLineItem *po_line_items_next(PoReader *reader);
+extern const PoLineItem *po_line_item_keep(PoReader *reader, const PoLineItem *item);
 
 extern bool po_read_line_item(Oid schema, text *account_id, int64 line_item_id,
 							  PoLineItem *item);
@@ -116,8 +124,12 @@ extern bool po_read_order(Oid schema, text *account_id, text *po_number,
 						  PoOrder *order);
 extern bool po_read_invoice(Oid schema, text *account_id, text *bill_from,
 							text *invoice_id, PoInvoice *invoice);
+
+/* ---- store_scan.c ---- */
+
 /* the row that has this one's key now, whoever sees it, or NULL */
 extern HeapTuple po_fetch_invoice(Relation rel, HeapTuple tuple);
+extern void po_scan_init(void);
 
 /* ---- store_write.c: as the tables' owner, on the newest rows ---- */
 

@@ -52,7 +52,8 @@ static const PoStatementText statements[PO_NSTATEMENTS] = {
 		" '-infinity'::pg_catalog.timestamptz FROM @.po_account WHERE account_id" EQ "$1"},
 	[PO_READ_ORDERS] = {"ttm",
 		"SELECT " PO_ORDER_COLUMNS " FROM @.po_order WHERE account_id" EQ "$1"
-		" AND bill_from" EQ "$2 AND expiration_month OPERATOR(@.>=) $3"},
+		" AND bill_from" EQ "$2 AND expiration_month OPERATOR(@.>=) $3"
+		" ORDER BY updated_at DESC"},
 	[PO_READ_ALL_ORDERS] = {"t",
 		"SELECT " PO_ORDER_COLUMNS " FROM @.po_order WHERE account_id" EQ "$1"},
 	[PO_READ_LEVEL] = {"tTlm",

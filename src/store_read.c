@@ -3,66 +3,44 @@
  *		Reads what a match needs of the tables.
  *
  * Two ways, one interface.  A table is read by direct index scans where these
- * see provably what a query would see: a plain table, SELECT granted on all of
- * it, no row security for this user, our own index usable.  Otherwise by SPI,
- * which also raises the errors that a query would raise.  The measured
- * difference is in bench/README.md.
+ * see provably what a query would see (store_scan.c): a plain table, SELECT
+ * granted on all of it, no row security for this user, our own index usable.
+ * Otherwise by SPI, which also raises the errors that a query would raise.
+ * The measured difference is in bench/README.md.
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/htup_details.h"
-#include "access/table.h"
-#include "access/tableam.h"
-#include "access/transam.h"
-#include "access/xact.h"
-#include "catalog/pg_class.h"
-#include "miscadmin.h"
-#include "utils/acl.h"
+#include "catalog/pg_type.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/rls.h"
 #include "utils/snapmgr.h"
 
-#include "compat.h"
-#include "store.h"
+#include "store_scan.h"
 
-#define MAX_KEYS 5
-
-typedef enum PoPath
+/* the orders of an account: one by one, or by SPI all at once */
+typedef struct OrderScan
 {
-	PATH_UNKNOWN,
-	PATH_DIRECT,
-	PATH_SPI
-} PoPath;
+	PoOrder		order;			/* direct: the last one */
+	PoOrder    *orders;			/* SPI: all that were read */
+	int			norders;
+	int			next;
+} OrderScan;
 
-/* one table, its index, and a scan that is used again and again */
-typedef struct TableScan
-{
-	PoPath		path;
-	Relation	heap;
-	Relation	index;
-	IndexScanDesc scan;
-	TupleTableSlot *slot;
-	int			nkeys;			/* of the scan */
-	ScanKeyData keys[MAX_KEYS];
-} TableScan;
-
-/* the line items of a level: orders are probed one by one, or read at once */
+/* line items of an order; SPI reads those of all orders at once */
 typedef struct LineItemScan
 {
-	text	   *account_id;
-	const PoOrder *orders;
+	text	   *po_number;		/* of the order that was asked for */
+	PoLineItem	item;			/* direct: the last one */
+	const PoOrder *orders;		/* SPI: of which all line items */
 	int			norders;
-	PoLineType *line_type;
-	PoMonth		month;
-	int			order;			/* direct: the order being probed */
-	bool		probing;
-	PoLineItem *items;			/* SPI: all that was read */
+	PoLineType *line_type;		/* of this type */
+	PoMonth		month;			/* and this month */
+	PoLineItem *items;			/* are these, order by order */
 	int		   *places;
 	uint64		nitems;
 	uint64		next;
+	int			place;			/* of the order that was asked for */
 } LineItemScan;
 
 struct PoReader
@@ -70,37 +48,9 @@ struct PoReader
 	Oid			schema;
 	bool		as_owner;
 	Snapshot	snapshot;
-	TableScan	tables[PO_NTABLES];
+	PoScan		tables[PO_NTABLES];
+	OrderScan	orders;
 	LineItemScan line_items;
-};
-
-/* how a table's index is searched: a column and a strategy for each key */
-typedef struct IndexShape
-{
-	const char *name;
-	int			nkeys;
-	AttrNumber	columns[MAX_KEYS];
-	StrategyNumber strategies[MAX_KEYS];
-} IndexShape;
-
-static const IndexShape shapes[PO_NTABLES] = {
-	[PO_ACCOUNT] = {"po_account_pkey", 1,
-		{Anum_account_account_id},
-		{BTEqualStrategyNumber}},
-	[PO_ORDER] = {"po_order_match", 3,
-		{Anum_order_account_id, Anum_order_bill_from, Anum_order_expiration_month},
-		{BTEqualStrategyNumber, BTEqualStrategyNumber, BTGreaterEqualStrategyNumber}},
-	[PO_LINE_ITEM] = {"po_line_item_match", 5,
-		{Anum_line_item_account_id, Anum_line_item_po_number,
-		 Anum_line_item_line_type, Anum_line_item_start_month, Anum_line_item_end_month},
-		{BTEqualStrategyNumber, BTEqualStrategyNumber, BTEqualStrategyNumber,
-		 BTLessEqualStrategyNumber, BTGreaterEqualStrategyNumber}},
-	[PO_SELLER_ALIAS] = {"po_seller_alias_pkey", 1,
-		{Anum_alias_alias},
-		{BTEqualStrategyNumber}},
-	[PO_TAXONOMY] = {"po_taxonomy_pkey", 1,
-		{Anum_taxonomy_line_type},
-		{BTEqualStrategyNumber}},
 };
 
 PoReader *
@@ -118,141 +68,30 @@ void
 po_reader_close(PoReader *reader)
 {
 	for (int i = 0; i < PO_NTABLES; i++)
-	{
-		TableScan  *table = &reader->tables[i];
-
-		if (table->scan != NULL)
-			index_endscan(table->scan);
-		if (table->slot != NULL)
-			ExecDropSingleTupleTableSlot(table->slot);
-		if (table->index != NULL)
-			index_close(table->index, NoLock);
-		if (table->heap != NULL)
-			table_close(table->heap, NoLock);
-	}
+		if (reader->tables[i].path != PATH_UNKNOWN)
+			po_scan_close(&reader->tables[i]);
 	pfree(reader);
 }
 
-/* ---- direct index scans ---- */
-
-/* would a query on the table see what an index scan sees? */
-static bool
-table_allows_direct(PoReader *reader, Relation heap)
-{
-	Oid			oid = RelationGetRelid(heap);
-
-	if (heap->rd_rel->relkind != RELKIND_RELATION ||
-		heap->rd_rel->relhassubclass)
-		return false;
-	if (reader->as_owner)
-		return true;
-	return pg_class_aclcheck(oid, GetUserId(), ACL_SELECT) == ACLCHECK_OK &&
-		check_enable_rls(oid, InvalidOid, true) != RLS_ENABLED;
-}
-
-/* is the index the one that we made, and may this snapshot use it? */
-static bool
-index_allows_direct(const IndexShape *shape, Relation heap, Relation index)
-{
-	Form_pg_index form = index->rd_index;
-
-	if (form->indrelid != RelationGetRelid(heap) || !form->indisvalid ||
-		form->indnkeyatts < shape->nkeys ||
-		RelationGetIndexPredicate(index) != NIL)
-		return false;
-	if (form->indcheckxmin &&
-		!TransactionIdPrecedes(HeapTupleHeaderGetXmin(index->rd_indextuple->t_data),
-							   TransactionXmin))
-		return false;
-	for (int i = 0; i < shape->nkeys; i++)
-		if (form->indkey.values[i] != shape->columns[i])
-			return false;
-	return true;
-}
-
-static void
-init_keys(TableScan *table, const IndexShape *shape)
-{
-	Relation	index = table->index;
-
-	for (int i = 0; i < shape->nkeys; i++)
-	{
-		Oid			type = index->rd_opcintype[i];
-		Oid			operator = get_opfamily_member(index->rd_opfamily[i],
-												   type, type,
-												   shape->strategies[i]);
-
-		ScanKeyEntryInitialize(&table->keys[i], 0, i + 1,
-							   shape->strategies[i], type,
-							   index->rd_indcollation[i],
-							   get_opcode(operator), (Datum) 0);
-	}
-}
-
-/* opens the table at its first use; says whether it is read directly */
 static bool
 is_direct(PoReader *reader, PoTable which)
 {
-	TableScan  *table = &reader->tables[which];
-	const IndexShape *shape = &shapes[which];
-	Oid			index_oid;
-
-	if (table->path != PATH_UNKNOWN)
-		return table->path == PATH_DIRECT;
-	table->path = PATH_SPI;
-	table->heap = table_open(po_table_oid(reader->schema, which),
-							 AccessShareLock);
-	if (!table_allows_direct(reader, table->heap))
-		return false;
-	index_oid = get_relname_relid(shape->name, reader->schema);
-	if (!OidIsValid(index_oid) || get_rel_relkind(index_oid) != RELKIND_INDEX)
-		return false;
-	table->index = index_open(index_oid, AccessShareLock);
-	if (!index_allows_direct(shape, table->heap, table->index))
-		return false;
-	init_keys(table, shape);
-	table->slot = table_slot_create(table->heap, NULL);
-	table->path = PATH_DIRECT;
-	return true;
+	return po_scan_open(&reader->tables[which], reader->schema, which,
+						reader->as_owner);
 }
 
-/* starts the scan with these values for its first nkeys keys */
 static void
 start_scan(PoReader *reader, PoTable which, const Datum *values, int nkeys)
 {
-	TableScan  *table = &reader->tables[which];
-
-	for (int i = 0; i < nkeys; i++)
-		table->keys[i].sk_argument = values[i];
-	if (table->scan != NULL && table->nkeys != nkeys)
-	{
-		index_endscan(table->scan);
-		table->scan = NULL;
-	}
-	if (table->scan == NULL)
-		table->scan = po_index_beginscan(table->heap, table->index,
-										 reader->snapshot, nkeys);
-	table->nkeys = nkeys;
-	index_rescan(table->scan, table->keys, nkeys, NULL, 0);
+	po_scan_start(&reader->tables[which], reader->snapshot, values, nkeys);
 }
 
-/* the next row's values in the order of attributes; false at the end */
 static bool
 next_row(PoReader *reader, PoTable which, const AttrNumber *attributes,
 		 int nattributes, Datum *values, bool *nulls)
 {
-	TableScan  *table = &reader->tables[which];
-
-	CHECK_FOR_INTERRUPTS();
-	if (!index_getnext_slot(table->scan, ForwardScanDirection, table->slot))
-		return false;
-	slot_getallattrs(table->slot);
-	for (int i = 0; i < nattributes; i++)
-	{
-		values[i] = table->slot->tts_values[attributes[i] - 1];
-		nulls[i] = table->slot->tts_isnull[attributes[i] - 1];
-	}
-	return true;
+	return po_scan_next(&reader->tables[which], attributes, nattributes,
+						values, nulls);
 }
 
 /* ---- SPI ---- */
@@ -379,7 +218,10 @@ po_read_line_item(Oid schema, text *account_id, int64 line_item_id,
 									PO_LINE_ITEM_NCOLUMNS, values, nulls);
 
 	if (found)
+	{
 		po_line_item_from(item, values, nulls);
+		po_line_item_copy(item);
+	}
 	SPI_finish();
 	return found;
 }
@@ -394,7 +236,10 @@ po_read_order(Oid schema, text *account_id, text *po_number, PoOrder *order)
 									PO_ORDER_NCOLUMNS, values, nulls);
 
 	if (found)
+	{
 		po_order_from(order, values, nulls);
+		po_order_copy(order);
+	}
 	SPI_finish();
 	return found;
 }
@@ -420,66 +265,81 @@ po_read_invoice(Oid schema, text *account_id, text *bill_from,
 
 /* ---- orders ---- */
 
-typedef struct OrderList
-{
-	PoOrder    *orders;
-	int			norders;
-	int			space;
-} OrderList;
-
 static void
-add_order(OrderList *list, const Datum *values, const bool *nulls)
+read_all_orders(PoReader *reader, const Datum *args, bool of_seller)
 {
-	if (list->norders == list->space)
+	OrderScan  *scan = &reader->orders;
+	uint64		nrows = spi_query(reader->schema,
+								  of_seller ? PO_READ_ORDERS : PO_READ_ALL_ORDERS,
+								  args);
+
+	scan->orders = MemoryContextAllocHuge(CurrentMemoryContext,
+										  Max(nrows, 1) * sizeof(PoOrder));
+	for (uint64 row = 0; row < nrows; row++)
 	{
-		list->space = Max(16, list->space * 2);
-		list->orders = list->orders == NULL ?
-			palloc(list->space * sizeof(PoOrder)) :
-			repalloc(list->orders, list->space * sizeof(PoOrder));
+		Datum		values[PO_ORDER_NCOLUMNS];
+		bool		nulls[PO_ORDER_NCOLUMNS];
+
+		spi_row(row, PO_ORDER_NCOLUMNS, values, nulls);
+		po_order_from(&scan->orders[row], values, nulls);
+		po_order_copy(&scan->orders[row]);
 	}
-	po_order_from(&list->orders[list->norders++], values, nulls);
+	scan->norders = nrows;
+	SPI_finish();
 }
 
-PoOrder *
-po_read_orders(PoReader *reader, text *account_id, text *bill_from,
-			   PoMonth month, int *norders)
+void
+po_orders_begin(PoReader *reader, text *account_id, text *bill_from, PoMonth month)
 {
-	OrderList	list = {NULL, 0, 0};
 	Datum		args[] = {
 		PointerGetDatum(account_id), PointerGetDatum(bill_from),
 		PoMonthGetDatum(month)
 	};
+
+	memset(&reader->orders, 0, sizeof(reader->orders));
+	if (is_direct(reader, PO_ORDER))
+		start_scan(reader, PO_ORDER, args, bill_from == NULL ? 1 : 3);
+	else
+		read_all_orders(reader, args, bill_from != NULL);
+}
+
+const PoOrder *
+po_orders_next(PoReader *reader)
+{
+	OrderScan  *scan = &reader->orders;
 	Datum		values[PO_ORDER_NCOLUMNS];
 	bool		nulls[PO_ORDER_NCOLUMNS];
 
-	if (is_direct(reader, PO_ORDER))
-	{
-		start_scan(reader, PO_ORDER, args, bill_from == NULL ? 1 : 3);
-		while (next_row(reader, PO_ORDER, po_order_attributes,
-						PO_ORDER_NCOLUMNS, values, nulls))
-			add_order(&list, values, nulls);
-	}
-	else
-	{
-		uint64		nrows = spi_query(reader->schema,
-									  bill_from == NULL ? PO_READ_ALL_ORDERS : PO_READ_ORDERS,
-									  args);
+	if (reader->tables[PO_ORDER].path == PATH_SPI)
+		return scan->next < scan->norders ? &scan->orders[scan->next++] : NULL;
+	if (!next_row(reader, PO_ORDER, po_order_attributes, PO_ORDER_NCOLUMNS,
+				  values, nulls))
+		return NULL;
+	po_order_from(&scan->order, values, nulls);
+	return &scan->order;
+}
 
-		for (uint64 row = 0; row < nrows; row++)
-		{
-			spi_row(row, PO_ORDER_NCOLUMNS, values, nulls);
-			add_order(&list, values, nulls);
-		}
-		SPI_finish();
-	}
-	*norders = list.norders;
-	return list.orders;
+const PoOrder *
+po_order_keep(PoReader *reader, const PoOrder *order)
+{
+	PoOrder    *kept;
+
+	if (order != &reader->orders.order)
+		return order;
+	kept = palloc(sizeof(PoOrder));
+	*kept = *order;
+	po_order_copy(kept);
+	return kept;
 }
 
 /* ---- line items ---- */
 
+/*
+ * By SPI: the line items of all orders that were read, or of this one, of that
+ * type and month.
+ */
 static void
-read_all_line_items(PoReader *reader)
+read_all_line_items(PoReader *reader, text *account_id)
 {
 	LineItemScan *scan = &reader->line_items;
 	Datum	   *numbers = palloc(scan->norders * sizeof(Datum));
@@ -488,7 +348,7 @@ read_all_line_items(PoReader *reader)
 
 	for (int i = 0; i < scan->norders; i++)
 		numbers[i] = PointerGetDatum(scan->orders[i].po_number);
-	args[0] = PointerGetDatum(scan->account_id);
+	args[0] = PointerGetDatum(account_id);
 	args[1] = PointerGetDatum(construct_array_builtin(numbers, scan->norders, TEXTOID));
 	args[2] = PointerGetDatum(scan->line_type);
 	args[3] = PoMonthGetDatum(scan->month);
@@ -507,105 +367,93 @@ read_all_line_items(PoReader *reader)
 
 		spi_row(row, PO_LINE_ITEM_NCOLUMNS + 1, values, nulls);
 		po_line_item_from(&scan->items[row], values, nulls);
+		po_line_item_copy(&scan->items[row]);
 		scan->places[row] = DatumGetInt64(values[PO_LINE_ITEM_NCOLUMNS]) - 1;
 	}
 	scan->nitems = nrows;
 	SPI_finish();
 }
 
-void
-po_line_items_begin(PoReader *reader, text *account_id, const PoOrder *orders,
-					int norders, PoLineType *line_type, PoMonth month)
+/* goes to the line items of this order in what SPI has read, or reads it */
+static void
+seek_line_items(PoReader *reader, text *account_id, const PoOrder *order,
+				PoLineType *line_type, PoMonth month)
 {
 	LineItemScan *scan = &reader->line_items;
+	const OrderScan *orders = &reader->orders;
+	bool		listed = order >= orders->orders &&
+		order < orders->orders + orders->norders;
+	uint64		low = 0;
+	uint64		high;
 
-	memset(scan, 0, sizeof(*scan));
-	scan->account_id = account_id;
-	scan->orders = orders;
-	scan->norders = norders;
-	scan->line_type = line_type;
-	scan->month = month;
-	if (!is_direct(reader, PO_LINE_ITEM))
-		read_all_line_items(reader);
+	if (!listed || scan->orders != orders->orders ||
+		scan->line_type != line_type || scan->month != month)
+	{
+		memset(scan, 0, sizeof(*scan));
+		scan->orders = listed ? orders->orders : order;
+		scan->norders = listed ? orders->norders : 1;
+		scan->line_type = line_type;
+		scan->month = month;
+		read_all_line_items(reader, account_id);
+	}
+	scan->place = order - scan->orders;
+	for (high = scan->nitems; low < high;)
+	{
+		uint64		middle = (low + high) / 2;
+
+		if (scan->places[middle] < scan->place)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	scan->next = low;
 }
 
-static void
-probe_order(PoReader *reader, LineItemScan *scan)
+void
+po_line_items_begin(PoReader *reader, text *account_id, const PoOrder *order,
+					PoLineType *line_type, PoMonth month)
 {
-	Datum		args[MAX_KEYS];
+	Datum		args[] = {
+		PointerGetDatum(account_id), PointerGetDatum(order->po_number),
+		PointerGetDatum(line_type), PoMonthGetDatum(month), PoMonthGetDatum(month)
+	};
 
-	args[0] = PointerGetDatum(scan->account_id);
-	args[1] = PointerGetDatum(scan->orders[scan->order].po_number);
-	args[2] = PointerGetDatum(scan->line_type);
-	args[3] = args[4] = PoMonthGetDatum(scan->month);
-	start_scan(reader, PO_LINE_ITEM, args, scan->line_type == NULL ? 2 : 5);
-	scan->probing = true;
+	if (is_direct(reader, PO_LINE_ITEM))
+	{
+		reader->line_items.po_number = order->po_number;
+		start_scan(reader, PO_LINE_ITEM, args, line_type == NULL ? 2 : 5);
+	}
+	else
+		seek_line_items(reader, account_id, order, line_type, month);
 }
 
-bool
-po_line_items_next(PoReader *reader, PoLineItem *item, int *order)
+const PoLineItem *
+po_line_items_next(PoReader *reader)
 {
 	LineItemScan *scan = &reader->line_items;
 	Datum		values[PO_LINE_ITEM_NCOLUMNS];
 	bool		nulls[PO_LINE_ITEM_NCOLUMNS];
 
 	if (reader->tables[PO_LINE_ITEM].path == PATH_SPI)
-	{
-		if (scan->next == scan->nitems)
-			return false;
-		*item = scan->items[scan->next];
-		*order = scan->places[scan->next++];
-		return true;
-	}
-	for (; scan->order < scan->norders; scan->order++)
-	{
-		if (!scan->probing)
-			probe_order(reader, scan);
-		if (next_row(reader, PO_LINE_ITEM, po_line_item_attributes,
-					 PO_LINE_ITEM_NCOLUMNS, values, nulls))
-		{
-			po_line_item_from(item, values, nulls);
-			*order = scan->order;
-			return true;
-		}
-		scan->probing = false;
-	}
-	return false;
+		return scan->next < scan->nitems && scan->places[scan->next] == scan->place ?
+			&scan->items[scan->next++] : NULL;
+	if (!next_row(reader, PO_LINE_ITEM, po_line_item_attributes,
+				  PO_LINE_ITEM_NCOLUMNS, values, nulls))
+		return NULL;
+	po_line_item_from(&scan->item, values, nulls);
+	scan->item.po_number = scan->po_number;
+	return &scan->item;
 }
 
-/* ---- an invoice of the running statement ---- */
-
-/*
- * Reads the trigger's own relation, by its primary key, with SnapshotSelf:
- * a row that the running statement has just inserted is seen.
- */
-HeapTuple
-po_fetch_invoice(Relation rel, HeapTuple tuple)
+const PoLineItem *
+po_line_item_keep(PoReader *reader, const PoLineItem *item)
 {
-	static const IndexShape shape = {
-		"", 3,
-		{Anum_invoice_account_id, Anum_invoice_bill_from, Anum_invoice_invoice_id},
-		{BTEqualStrategyNumber, BTEqualStrategyNumber, BTEqualStrategyNumber}
-	};
-	TableScan	table = {0};
-	HeapTuple	found = NULL;
+	PoLineItem *kept;
 
-	table.index = index_open(po_primary_key(rel), AccessShareLock);
-	init_keys(&table, &shape);
-	for (int i = 0; i < shape.nkeys; i++)
-	{
-		bool		isnull;
-
-		table.keys[i].sk_argument = heap_getattr(tuple, shape.columns[i],
-												 RelationGetDescr(rel), &isnull);
-	}
-	table.slot = table_slot_create(rel, NULL);
-	table.scan = po_index_beginscan(rel, table.index, SnapshotSelf, shape.nkeys);
-	index_rescan(table.scan, table.keys, shape.nkeys, NULL, 0);
-	if (index_getnext_slot(table.scan, ForwardScanDirection, table.slot))
-		found = ExecCopySlotHeapTuple(table.slot);
-	index_endscan(table.scan);
-	ExecDropSingleTupleTableSlot(table.slot);
-	index_close(table.index, NoLock);
-	return found;
+	if (item != &reader->line_items.item)
+		return item;
+	kept = palloc(sizeof(PoLineItem));
+	*kept = *item;
+	po_line_item_copy(kept);
+	return kept;
 }

@@ -256,8 +256,7 @@ check_new_seller(const PoTrigger *trigger)
 	text	   *bill_from = po_text(trigger->new, Anum_order_bill_from);
 	PoOrder		order;
 	PoReader   *reader;
-	PoLineItem	item;
-	int			place;
+	const PoLineItem *item;
 
 	if (!po_changed(trigger, Anum_order_bill_from))
 		return;
@@ -266,9 +265,9 @@ check_new_seller(const PoTrigger *trigger)
 	po_see_newest();
 	reader = po_reader_open(trigger->schema, true);
 	po_line_items_begin(reader, po_text(trigger->new, Anum_order_account_id),
-						&order, 1, NULL, 0);
-	while (po_line_items_next(reader, &item, &place))
-		po_check_seller_bills(trigger->schema, bill_from, item.line_type, true);
+						&order, NULL, 0);
+	while ((item = po_line_items_next(reader)) != NULL)
+		po_check_seller_bills(trigger->schema, bill_from, item->line_type, true);
 	po_reader_close(reader);
 	PopActiveSnapshot();
 }

@@ -140,7 +140,7 @@ SELECT is_empty($$SELECT c.conname FROM pg_constraint c JOIN ext_tables t ON t.o
 SELECT is_empty($$SELECT i.indexrelid::regclass FROM pg_index i JOIN ext_tables t ON t.oid = i.indrelid
 	JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
 	WHERE a.attname IN ('balance', 'booked_at')$$, 'what every booking updates is in no index, so that updates stay HOT');
-SELECT has_index('po_order', 'po_order_match', '{account_id,bill_from,expiration_month}'::name[], 'the index for orders, account first');
+SELECT has_index('po_order', 'po_order_match', '{account_id,bill_from,updated_at,expiration_month}'::name[], 'the index for orders, account first');
 SELECT has_index('po_line_item', 'po_line_item_match', '{account_id,po_number,line_type,start_month,end_month}'::name[], 'the index for line items, account first');
 SELECT is_empty($$SELECT t.name FROM ext_tables t WHERE EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = t.oid)
 	OR EXISTS (SELECT FROM pg_inherits i WHERE t.oid IN (i.inhrelid, i.inhparent))$$, 'tables are plain tables');

@@ -1,0 +1,53 @@
+/*
+ * store_scan.h
+ *		Direct index scans of the extension's tables, for the store.
+ *
+ * A table is read directly where that sees provably what a query would see.
+ * What does not depend on who asks (the table, its index, the keys) is kept
+ * for the session, until the server says that one of them has changed.
+ */
+#ifndef PO_STORE_SCAN_H
+#define PO_STORE_SCAN_H
+
+#include "access/genam.h"
+#include "executor/tuptable.h"
+#include "utils/snapshot.h"
+
+#include "store.h"
+
+typedef enum PoPath
+{
+	PATH_UNKNOWN,
+	PATH_DIRECT,
+	PATH_SPI
+} PoPath;
+
+/* one table, its index, and a scan that is used again and again */
+typedef struct PoScan
+{
+	PoPath		path;
+	PoTable		which;
+	Relation	heap;
+	Relation	index;
+	IndexScanDesc scan;
+	TupleTableSlot *slot;
+	int			nkeys;			/* of the scan */
+	AttrNumber	ncolumns;		/* that are looked at: up to the last of them */
+} PoScan;
+
+/*
+ * Opens the table at its first use; says whether it is read directly.
+ * as_owner: the current user was made the tables' owner.
+ */
+extern bool po_scan_open(PoScan *scan, Oid schema, PoTable which, bool as_owner);
+
+/* starts with these values for its first nkeys keys */
+extern void po_scan_start(PoScan *scan, Snapshot snapshot, const Datum *values,
+						  int nkeys);
+
+/* the next row's values in the order of attributes; false at the end */
+extern bool po_scan_next(PoScan *scan, const AttrNumber *attributes,
+						 int nattributes, Datum *values, bool *nulls);
+extern void po_scan_close(PoScan *scan);
+
+#endif							/* PO_STORE_SCAN_H */
