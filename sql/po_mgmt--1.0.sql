@@ -894,8 +894,10 @@ CREATE TRIGGER "~po_mgmt_statement" BEFORE INSERT OR UPDATE OR DELETE ON po_orde
 	FOR EACH STATEMENT EXECUTE FUNCTION po_statement_trigger();
 CREATE TRIGGER "~po_mgmt_before" BEFORE INSERT OR UPDATE OR DELETE ON po_order
 	FOR EACH ROW EXECUTE FUNCTION po_order_trigger();
-CREATE TRIGGER "!po_mgmt_after" AFTER INSERT OR UPDATE ON po_order
+CREATE TRIGGER "!po_mgmt_after" AFTER INSERT OR UPDATE OR DELETE ON po_order
 	FOR EACH ROW EXECUTE FUNCTION po_order_trigger();
+-- under replication, too: who keeps an account in memory learns of a change by the account's row
+ALTER TABLE po_order ENABLE ALWAYS TRIGGER "!po_mgmt_after";
 CREATE TRIGGER "~po_mgmt_truncate" BEFORE TRUNCATE ON po_order
 	FOR EACH STATEMENT EXECUTE FUNCTION po_truncate_trigger();
 
@@ -905,6 +907,7 @@ CREATE TRIGGER "~po_mgmt_before" BEFORE INSERT OR UPDATE OR DELETE ON po_line_it
 	FOR EACH ROW EXECUTE FUNCTION po_line_item_trigger();
 CREATE TRIGGER "!po_mgmt_after" AFTER INSERT OR UPDATE OR DELETE ON po_line_item
 	FOR EACH ROW EXECUTE FUNCTION po_line_item_trigger();
+ALTER TABLE po_line_item ENABLE ALWAYS TRIGGER "!po_mgmt_after";
 CREATE TRIGGER "~po_mgmt_truncate" BEFORE TRUNCATE ON po_line_item
 	FOR EACH STATEMENT EXECUTE FUNCTION po_truncate_trigger();
 

@@ -45,12 +45,14 @@ find_original(PoFinder *finder, PoInvoice *original)
 							seller ? seller : invoice->bill_from, original);
 }
 
+/* an invoice without a date is issued today; not every rule asks for that */
 static void
-init_bill(PoFinder *finder)
+init_bill(PoFinder *finder, bool needs_date)
 {
 	DateADT		today = 0;
 
-	if (!finder->invoice->is_issued)
+	if (!finder->invoice->is_issued &&
+		(needs_date || finder->account.period_basis != PO_BILLING_PERIOD))
 		today = po_clock_date(po_clock_now(), finder->account.time_zone);
 	po_bill_init(&finder->bill, finder->invoice, &finder->account, today);
 }
@@ -69,7 +71,8 @@ read_taxonomy(PoFinder *finder)
 												 depth, &len);
 
 		out_of_cycle_only[depth] =
-			po_read_out_of_cycle_only(finder->reader, path, len);
+			po_read_out_of_cycle_only(finder->reader,
+									  cstring_to_text_with_len(path, len));
 	}
 	po_bill_set_taxonomy(&finder->bill, out_of_cycle_only);
 }
@@ -257,7 +260,7 @@ collect_level(PoFinder *finder, int depth)
 void
 po_find_by_rules(PoFinder *finder)
 {
-	init_bill(finder);
+	init_bill(finder, false);
 	if (!find_orders(finder))
 		return;
 	for (int depth = finder->bill.depth; depth >= 0; depth--)
@@ -297,7 +300,7 @@ po_find(PoFinder *finder)
 	switch (find_original(finder, &original))
 	{
 		case PO_FOLLOWS_BOOKED:
-			init_bill(finder);
+			init_bill(finder, false);
 			find_followed(finder, &original);
 			break;
 		case PO_FOLLOWS_UNASSOCIATED:
@@ -477,7 +480,7 @@ po_explain(PoFinder *finder, int *nexplained)
 	int			n;
 
 	finder->max_rank = 0;		/* the reasons count all candidates */
-	init_bill(finder);
+	init_bill(finder, true);
 	follow = find_original(finder, &original);
 	if (follow == PO_FOLLOWS_NONE)
 	{

@@ -28,6 +28,7 @@ _PG_init(void)
 							   po_clock_check,
 							   po_clock_assign,
 							   NULL);
+	po_cache_init();
 	MarkGUCPrefixReserved("po_mgmt");
 	po_plan_init();
 	po_scan_init();

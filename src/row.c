@@ -251,14 +251,23 @@ po_text_trim(text *value)
 	return cstring_to_text_with_len(start, end - start);
 }
 
+static bool
+has_lower(const text *value)
+{
+	for (size_t i = 0; i < VARSIZE_ANY_EXHDR(value); i++)
+		if (VARDATA_ANY(value)[i] >= 'a' && VARDATA_ANY(value)[i] <= 'z')
+			return true;
+	return false;
+}
+
 /* ASCII letters in upper case, for currencies; the argument stays as it is */
 text *
 po_text_upper(text *value)
 {
 	char	   *upper;
 
-	if (value == NULL)
-		return NULL;
+	if (value == NULL || !has_lower(value))
+		return value;
 	upper = text_to_cstring(value);
 	for (char *byte = upper; *byte != '\0'; byte++)
 		*byte = pg_ascii_toupper((unsigned char) *byte);

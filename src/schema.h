@@ -26,6 +26,10 @@ typedef enum PoTable
 
 #define PO_NTABLES (PO_NOTIFICATION + 1)
 
+/* the names of our triggers for each row */
+#define PO_BEFORE_NAME	"~po_mgmt_before"
+#define PO_AFTER_NAME	"!po_mgmt_after"
+
 enum
 {
 	Anum_seller_bill_from = 1

@@ -8,6 +8,7 @@
 
 #include "access/htup_details.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/supportnodes.h"
 #include "optimizer/optimizer.h"
@@ -197,13 +198,43 @@ put_candidate(ReturnSetInfo *rsinfo, int rank, const PoCandidate *candidate)
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 
+/*
+ * InitMaterializedSRF() for functions that are called for row after row: it
+ * looks up the type of the result at each call.  The reference is ours, so
+ * that the executor does not free it.
+ */
+static void
+init_result(FunctionCallInfo fcinfo)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	TupleDesc	desc = fcinfo->flinfo->fn_extra;
+	MemoryContext caller;
+
+	if (desc == NULL)
+	{
+		InitMaterializedSRF(fcinfo, 0);
+		caller = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+		desc = CreateTupleDescCopy(rsinfo->setDesc);
+		desc->tdrefcount = 1;
+		fcinfo->flinfo->fn_extra = desc;
+		MemoryContextSwitchTo(caller);
+		return;
+	}
+	caller = MemoryContextSwitchTo(rsinfo->econtext->ecxt_per_query_memory);
+	rsinfo->returnMode = SFRM_Materialize;
+	rsinfo->setResult = tuplestore_begin_heap((rsinfo->allowedModes & SFRM_Materialize_Random) != 0,
+											  false, work_mem);
+	rsinfo->setDesc = desc;
+	MemoryContextSwitchTo(caller);
+}
+
 static Datum
 match(FunctionCallInfo fcinfo, PoInvoice *invoice, int max_rank)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	PoFinder	finder;
 
-	InitMaterializedSRF(fcinfo, 0);
+	init_result(fcinfo);
 	if (init_finder(fcinfo, &finder, invoice, max_rank))
 	{
 		po_find(&finder);

@@ -3,8 +3,8 @@
  *		The store: the only place that reads and writes the tables.
  *
  * store_plan.c has the SQL and keeps its plans, store_read.c reads what a
- * match needs, store_scan.c scans indexes for it, store_write.c locks accounts
- * and writes the books.
+ * match needs, store_scan.c scans indexes for it, store_cache.c keeps accounts
+ * in memory, store_write.c locks accounts and writes the books.
  *
  * All of it works on the tables of one schema, the extension's; callers take
  * it from the function or the trigger that they are (it cannot be moved).
@@ -60,6 +60,7 @@ typedef enum PoStatement
 	PO_FIRST_WRITE,
 	PO_ADD_ACCOUNT = PO_FIRST_WRITE,
 	PO_LOCK_ACCOUNT,
+	PO_TOUCH_ACCOUNT,
 	PO_TOUCH_ORDER,
 	PO_ASSOCIATE,
 	PO_REPAIR,
@@ -95,7 +96,7 @@ extern void po_reader_close(PoReader *reader);
 
 extern bool po_read_account(PoReader *reader, text *account_id, PoAccount *account);
 extern text *po_read_alias(PoReader *reader, text *alias);
-extern PoTristate po_read_out_of_cycle_only(PoReader *reader, const char *path, int len);
+extern PoTristate po_read_out_of_cycle_only(PoReader *reader, PoLineType *line_type);
 
 /*
  * A seller's orders that do not expire before a month, newest first; all of
@@ -130,6 +131,12 @@ extern bool po_read_invoice(Oid schema, text *account_id, text *bill_from,
 /* the row that has this one's key now, whoever sees it, or NULL */
 extern HeapTuple po_fetch_invoice(Relation rel, HeapTuple tuple);
 extern void po_scan_init(void);
+
+/* ---- store_cache.c ---- */
+
+/* this transaction writes to the tables: it reads nothing from memory any more */
+extern void po_cache_suspend(void);
+extern void po_cache_init(void);
 
 /* ---- store_write.c: as the tables' owner, on the newest rows ---- */
 
@@ -183,6 +190,7 @@ extern void po_become(const PoIdentity *before);
 extern text *po_user(void);
 extern bool po_lock_account(Oid schema, text *account_id, PoAccount *account);
 extern void po_add_account(Oid schema, text *account_id);
+extern void po_touch_account(Oid schema, text *account_id);
 extern void po_touch_order(Oid schema, text *account_id, text *po_number,
 						   TimestampTz stamp);
 extern bool po_update_seed(Relation rel, HeapTuple row);

@@ -169,6 +169,9 @@ static const PoStatementText statements[PO_NSTATEMENTS] = {
 		"UPDATE @.po_account SET booked_at = GREATEST(@.po_now(),"
 		" booked_at" PLUS "'1 microsecond'::pg_catalog.interval)"
 		" WHERE account_id" EQ "$1 RETURNING " PO_ACCOUNT_COLUMNS},
+	/* nothing changes but the version of the row */
+	[PO_TOUCH_ACCOUNT] = {"t",
+		"UPDATE @.po_account SET booked_at = booked_at WHERE account_id" EQ "$1"},
 	[PO_TOUCH_ORDER] = {"ttz",
 		"UPDATE @.po_order SET updated_at = $3"
 		" WHERE account_id" EQ "$1 AND po_number" EQ "$2"},
@@ -465,7 +468,10 @@ po_execute(Oid schema, PoStatement statement, const Datum *args,
 	if (!plans_are_good(schema))
 		forget_plans(schema);
 	if (is_write(statement))
+	{
+		po_cache_suspend();
 		po_check_triggers(schema, written_table(statement));
+	}
 	if (plans[statement] == NULL)
 		plans[statement] = prepare(schema, statement);
 

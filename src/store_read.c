@@ -2,34 +2,40 @@
  * store_read.c
  *		Reads what a match needs of the tables.
  *
- * Two ways, one interface.  A table is read by direct index scans where these
- * see provably what a query would see (store_scan.c): a plain table, SELECT
- * granted on all of it, no row security for this user, our own index usable.
- * Otherwise by SPI, which also raises the errors that a query would raise.
- * The measured difference is in bench/README.md.
+ * Three ways, one interface.  A table is read by direct index scans where
+ * these see provably what a query would see (store_scan.c): a plain table,
+ * SELECT granted on all of it, no row security for this user, our own index
+ * usable.  Otherwise by SPI, which also raises the errors that a query would
+ * raise.  And what a direct scan would see may be in memory (store_cache.c).
+ * The measured differences are in bench/README.md.
  */
 #include "postgres.h"
 
+#include "access/sysattr.h"
 #include "catalog/pg_type.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
-#include "store_scan.h"
+#include "store_cache.h"
 
-/* the orders of an account: one by one, or by SPI all at once */
+/* the orders of an account: one by one, or in memory, or by SPI all at once */
 typedef struct OrderScan
 {
 	PoOrder		order;			/* direct: the last one */
-	PoOrder    *orders;			/* SPI: all that were read */
+	const PoOrder *orders;		/* memory, SPI: all of them */
 	int			norders;
 	int			next;
+	text	   *bill_from;		/* memory: what is looked for, or NULL */
+	PoMonth		month;
 } OrderScan;
 
 /* line items of an order; SPI reads those of all orders at once */
 typedef struct LineItemScan
 {
+	const PoLineItem *kept;		/* memory: of this order, or NULL */
+	const PoLineItem *kept_end;
 	text	   *po_number;		/* of the order that was asked for */
 	PoLineItem	item;			/* direct: the last one */
 	const PoOrder *orders;		/* SPI: of which all line items */
@@ -49,6 +55,7 @@ struct PoReader
 	bool		as_owner;
 	Snapshot	snapshot;
 	PoScan		tables[PO_NTABLES];
+	const PoConfiguration *kept;	/* of the account that was read, or NULL */
 	OrderScan	orders;
 	LineItemScan line_items;
 };
@@ -67,6 +74,8 @@ po_reader_open(Oid schema, bool as_owner)
 void
 po_reader_close(PoReader *reader)
 {
+	if (reader->kept != NULL)
+		po_cache_release();
 	for (int i = 0; i < PO_NTABLES; i++)
 		if (reader->tables[i].path != PATH_UNKNOWN)
 			po_scan_close(&reader->tables[i]);
@@ -154,18 +163,57 @@ read_by_key_end(PoReader *reader, PoTable which)
 		ExecClearTuple(reader->tables[which].slot);
 }
 
+/* the version of the row that was read last */
+static PoVersion
+version_of(PoReader *reader, const PoAccount *account)
+{
+	TupleTableSlot *slot = reader->tables[PO_ACCOUNT].slot;
+	PoVersion	version;
+	bool		isnull;
+
+	version.xmin = DatumGetTransactionId(slot_getsysattr(slot, MinTransactionIdAttributeNumber,
+														 &isnull));
+	version.tid = slot->tts_tid;
+	version.booked_at = account->booked_at;
+	return version;
+}
+
+static bool
+is_kept(PoReader *reader, const text *account_id)
+{
+	return reader->kept != NULL &&
+		po_text_equal(reader->kept->account.account_id, account_id);
+}
+
+/* a reader reads one account; the owner's are for writing and ask no memory */
 bool
 po_read_account(PoReader *reader, text *account_id, PoAccount *account)
 {
 	Datum		values[PO_ACCOUNT_NCOLUMNS];
 	bool		nulls[PO_ACCOUNT_NCOLUMNS];
-	bool		found = read_by_key(reader, PO_ACCOUNT, PO_READ_ACCOUNT,
-									PointerGetDatum(account_id),
-									po_account_attributes,
-									PO_ACCOUNT_NCOLUMNS, values, nulls);
+	PoVersion	version;
+	bool		found;
 
+	if (!reader->as_owner)
+		reader->kept = po_cache_recall(reader->schema, reader->snapshot, account_id);
+	if (reader->kept != NULL)
+	{
+		*account = reader->kept->account;
+		return true;
+	}
+	found = read_by_key(reader, PO_ACCOUNT, PO_READ_ACCOUNT,
+						PointerGetDatum(account_id), po_account_attributes,
+						PO_ACCOUNT_NCOLUMNS, values, nulls);
 	if (found)
+	{
 		po_account_from(account, values, nulls);
+		if (!reader->as_owner && reader->tables[PO_ACCOUNT].path == PATH_DIRECT)
+		{
+			version = version_of(reader, account);
+			reader->kept = po_cache_find(reader->schema, reader->snapshot,
+										 account, &version);
+		}
+	}
 	read_by_key_end(reader, PO_ACCOUNT);
 	return found;
 }
@@ -191,19 +239,21 @@ po_read_alias(PoReader *reader, text *alias)
 
 /* what the taxonomy itself says of a type, without its ancestors */
 PoTristate
-po_read_out_of_cycle_only(PoReader *reader, const char *path, int len)
+po_read_out_of_cycle_only(PoReader *reader, PoLineType *line_type)
 {
 	static const AttrNumber attribute = Anum_taxonomy_out_of_cycle_only;
-	text	   *line_type = cstring_to_text_with_len(path, len);
 	PoTristate	result = PO_UNKNOWN;
 	Datum		value;
 	bool		isnull;
 
+	if (po_cache_recall_type(reader->schema, reader->snapshot, line_type, &result))
+		return result;
 	if (read_by_key(reader, PO_TAXONOMY, PO_READ_TAXONOMY,
 					PointerGetDatum(line_type), &attribute, 1,
 					&value, &isnull) && !isnull)
 		result = DatumGetBool(value) ? PO_YES : PO_NO;
 	read_by_key_end(reader, PO_TAXONOMY);
+	po_cache_note_type(reader->schema, reader->snapshot, line_type, result);
 	return result;
 }
 
@@ -273,17 +323,19 @@ read_all_orders(PoReader *reader, const Datum *args, bool of_seller)
 								  of_seller ? PO_READ_ORDERS : PO_READ_ALL_ORDERS,
 								  args);
 
-	scan->orders = MemoryContextAllocHuge(CurrentMemoryContext,
-										  Max(nrows, 1) * sizeof(PoOrder));
+	PoOrder    *orders = MemoryContextAllocHuge(CurrentMemoryContext,
+												Max(nrows, 1) * sizeof(PoOrder));
+
 	for (uint64 row = 0; row < nrows; row++)
 	{
 		Datum		values[PO_ORDER_NCOLUMNS];
 		bool		nulls[PO_ORDER_NCOLUMNS];
 
 		spi_row(row, PO_ORDER_NCOLUMNS, values, nulls);
-		po_order_from(&scan->orders[row], values, nulls);
-		po_order_copy(&scan->orders[row]);
+		po_order_from(&orders[row], values, nulls);
+		po_order_copy(&orders[row]);
 	}
+	scan->orders = orders;
 	scan->norders = nrows;
 	SPI_finish();
 }
@@ -297,10 +349,32 @@ po_orders_begin(PoReader *reader, text *account_id, text *bill_from, PoMonth mon
 	};
 
 	memset(&reader->orders, 0, sizeof(reader->orders));
-	if (is_direct(reader, PO_ORDER))
+	if (is_kept(reader, account_id))
+	{
+		reader->orders.orders = reader->kept->orders;
+		reader->orders.norders = reader->kept->norders;
+		reader->orders.bill_from = bill_from;
+		reader->orders.month = month;
+	}
+	else if (is_direct(reader, PO_ORDER))
 		start_scan(reader, PO_ORDER, args, bill_from == NULL ? 1 : 3);
 	else
 		read_all_orders(reader, args, bill_from != NULL);
+}
+
+static const PoOrder *
+next_kept_order(OrderScan *scan)
+{
+	while (scan->next < scan->norders)
+	{
+		const PoOrder *order = &scan->orders[scan->next++];
+
+		if (scan->bill_from == NULL ||
+			(order->expiration_month >= scan->month &&
+			 po_text_equal(order->bill_from, scan->bill_from)))
+			return order;
+	}
+	return NULL;
 }
 
 const PoOrder *
@@ -310,6 +384,8 @@ po_orders_next(PoReader *reader)
 	Datum		values[PO_ORDER_NCOLUMNS];
 	bool		nulls[PO_ORDER_NCOLUMNS];
 
+	if (reader->kept != NULL)
+		return next_kept_order(scan);
 	if (reader->tables[PO_ORDER].path == PATH_SPI)
 		return scan->next < scan->norders ? &scan->orders[scan->next++] : NULL;
 	if (!next_row(reader, PO_ORDER, po_order_attributes, PO_ORDER_NCOLUMNS,
@@ -409,6 +485,43 @@ seek_line_items(PoReader *reader, text *account_id, const PoOrder *order,
 	scan->next = low;
 }
 
+static bool
+is_kept_order(PoReader *reader, const PoOrder *order)
+{
+	const PoConfiguration *kept = reader->kept;
+
+	return kept != NULL && order >= kept->orders &&
+		order < kept->orders + kept->norders;
+}
+
+static void
+begin_kept_line_items(PoReader *reader, const PoOrder *order,
+					  PoLineType *line_type, PoMonth month)
+{
+	LineItemScan *scan = &reader->line_items;
+	const PoSpan *span = &reader->kept->spans[order - reader->kept->orders];
+
+	scan->kept = reader->kept->line_items + span->first;
+	scan->kept_end = reader->kept->line_items + span->end;
+	scan->line_type = line_type;
+	scan->month = month;
+}
+
+static const PoLineItem *
+next_kept_line_item(LineItemScan *scan)
+{
+	while (scan->kept < scan->kept_end)
+	{
+		const PoLineItem *item = scan->kept++;
+
+		if (scan->line_type == NULL ||
+			(item->start_month <= scan->month && item->end_month >= scan->month &&
+			 po_text_equal(item->line_type, scan->line_type)))
+			return item;
+	}
+	return NULL;
+}
+
 void
 po_line_items_begin(PoReader *reader, text *account_id, const PoOrder *order,
 					PoLineType *line_type, PoMonth month)
@@ -418,8 +531,11 @@ po_line_items_begin(PoReader *reader, text *account_id, const PoOrder *order,
 		PointerGetDatum(line_type), PoMonthGetDatum(month), PoMonthGetDatum(month)
 	};
 
-	if (is_direct(reader, PO_LINE_ITEM))
+	if (is_kept_order(reader, order))
+		begin_kept_line_items(reader, order, line_type, month);
+	else if (is_direct(reader, PO_LINE_ITEM))
 	{
+		reader->line_items.kept = NULL;
 		reader->line_items.po_number = order->po_number;
 		start_scan(reader, PO_LINE_ITEM, args, line_type == NULL ? 2 : 5);
 	}
@@ -434,6 +550,8 @@ po_line_items_next(PoReader *reader)
 	Datum		values[PO_LINE_ITEM_NCOLUMNS];
 	bool		nulls[PO_LINE_ITEM_NCOLUMNS];
 
+	if (scan->kept != NULL)
+		return next_kept_line_item(scan);
 	if (reader->tables[PO_LINE_ITEM].path == PATH_SPI)
 		return scan->next < scan->nitems && scan->places[scan->next] == scan->place ?
 			&scan->items[scan->next++] : NULL;

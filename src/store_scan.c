@@ -9,6 +9,7 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/transam.h"
+#include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -71,10 +72,12 @@ typedef struct KnownTable
 	Oid			heap;
 	Oid			index;
 	ScanKeyData keys[MAX_KEYS];
+	bool		plain;			/* without children, without row security */
 	Oid			reader;			/* a role that has SELECT on it */
 } KnownTable;
 
 static KnownTable known_tables[PO_NTABLES];
+static uint64 nchanges = 1;
 
 /* ---- what is kept ---- */
 
@@ -86,8 +89,17 @@ relation_changed(Datum arg, Oid relid)
 		KnownTable *known = &known_tables[i];
 
 		if (!OidIsValid(relid) || relid == known->heap || relid == known->index)
+		{
 			known->valid = false;
+			nchanges++;
+		}
 	}
+}
+
+uint64
+po_scan_changes(void)
+{
+	return nchanges;
 }
 
 /* a role may have lost what it had */
@@ -168,6 +180,10 @@ open_known(PoScan *scan, Oid schema)
 		known->valid = false;
 		return NULL;
 	}
+	known->plain = scan->heap->rd_rel->relkind == RELKIND_RELATION &&
+		scan->heap->rd_rel->relam == HEAP_TABLE_AM_OID &&
+		!scan->heap->rd_rel->relhassubclass &&
+		!scan->heap->rd_rel->relrowsecurity;
 	caller = MemoryContextSwitchTo(TopMemoryContext);
 	init_keys(known->keys, scan->index, shape);
 	MemoryContextSwitchTo(caller);
@@ -187,6 +203,15 @@ may_select(KnownTable *known)
 		return false;
 	known->reader = user;
 	return true;
+}
+
+bool
+po_scan_sees_all(Oid schema, PoTable which)
+{
+	const KnownTable *known = &known_tables[which];
+
+	return known->valid && known->schema == schema && known->plain &&
+		known->reader == GetUserId();
 }
 
 /* would a query on the table see what an index scan sees? */

@@ -36,6 +36,14 @@ typedef struct PoScan
 } PoScan;
 
 /*
+ * Does the current user see all rows of a table that was opened before, which
+ * is a plain one, and nothing of this changed since?
+ */
+extern bool po_scan_sees_all(Oid schema, PoTable which);
+/* a number that grows when the server says that one of the tables has changed */
+extern uint64 po_scan_changes(void);
+
+/*
  * Opens the table at its first use; says whether it is read directly.
  * as_owner: the current user was made the tables' owner.
  */

@@ -112,6 +112,16 @@ po_lock_account(Oid schema, text *account_id, PoAccount *account)
 	return found;
 }
 
+/* a new version of its row, for what it does not know of otherwise */
+void
+po_touch_account(Oid schema, text *account_id)
+{
+	Datum		arg = PointerGetDatum(account_id);
+
+	execute(schema, PO_TOUCH_ACCOUNT, &arg, NULL);
+	SPI_finish();
+}
+
 /* with its defaults, unless it is there */
 void
 po_add_account(Oid schema, text *account_id)

@@ -472,9 +472,13 @@ after(PoTrigger *trigger)
 	PoIdentity	caller;
 
 	/* history means nothing more than itself */
-	if (trigger->is_insert &&
-		!po_statement_was_seen(po_int64(trigger->new, Anum_line_item_created_at), 0))
+	if (po_is_replica() ||
+		(trigger->is_insert &&
+		 !po_statement_was_seen(po_int64(trigger->new, Anum_line_item_created_at), 0)))
+	{
+		po_touch_accounts_of(trigger, Anum_line_item_account_id);
 		return;
+	}
 	po_become_owner(trigger, &caller);
 	if (trigger->is_insert)
 		after_insert(trigger);

@@ -335,12 +335,19 @@ counts(PoTrigger *trigger, const PoAccount *account)
 static void
 after(PoTrigger *trigger)
 {
-	text	   *account_id = po_text(trigger->new, Anum_order_account_id);
+	text	   *account_id;
 	PoIdentity	caller;
 
-	if (trigger->is_insert &&
-		!po_statement_was_seen(po_int64(trigger->new, Anum_order_created_at), 0))
+	if (po_is_replica() ||
+		(trigger->is_insert &&
+		 !po_statement_was_seen(po_int64(trigger->new, Anum_order_created_at), 0)))
+	{
+		po_touch_accounts_of(trigger, Anum_order_account_id);
 		return;
+	}
+	if (trigger->is_delete)
+		return;
+	account_id = po_text(trigger->new, Anum_order_account_id);
 	po_become_owner(trigger, &caller);
 	if (counts(trigger, account_of(trigger)) &&
 		po_statement_first(COUNT_ORDERS, account_id, NULL))
@@ -348,7 +355,7 @@ after(PoTrigger *trigger)
 	po_become(&caller);
 }
 
-/* BEFORE INSERT OR UPDATE OR DELETE, AFTER INSERT OR UPDATE */
+/* BEFORE and AFTER INSERT OR UPDATE OR DELETE */
 PG_FUNCTION_INFO_V1(po_order_trigger);
 Datum
 po_order_trigger(PG_FUNCTION_ARGS)

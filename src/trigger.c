@@ -9,6 +9,7 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_trigger.h"
+#include "commands/trigger.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -52,6 +53,7 @@ po_trigger_init(PoTrigger *trigger, FunctionCallInfo fcinfo)
 	trigger->is_update = TRIGGER_FIRED_BY_UPDATE(data->tg_event);
 	trigger->is_delete = TRIGGER_FIRED_BY_DELETE(data->tg_event);
 	trigger->caller = GetUserId();
+	po_cache_suspend();
 	if (!TRIGGER_FIRED_FOR_ROW(data->tg_event))
 		return;
 	if (trigger->before)
@@ -400,6 +402,43 @@ po_check_money(Numeric value, const char *what)
 				 errmsg("%s must not be %s", what, printed),
 				 errdetail("Money is counted in finite numbers from 0 on."),
 				 errhint("Give a number that is finite and not negative.")));
+}
+
+/* ---- writes that the books do not know of ---- */
+
+/* what po_statement_first() is asked with */
+#define TOUCH_ACCOUNT	'a'
+
+static void
+touch_account(const PoTrigger *trigger, text *account_id)
+{
+	PoIdentity	caller;
+
+	if (account_id == NULL || !po_statement_first(TOUCH_ACCOUNT, account_id, NULL))
+		return;
+	po_become_owner(trigger, &caller);
+	po_touch_account(trigger->schema, account_id);
+	po_become(&caller);
+}
+
+/*
+ * AFTER a row of history, or one that replication writes: whoever keeps the
+ * account's configuration in memory learns of it by the account's row.
+ */
+void
+po_touch_accounts_of(const PoTrigger *trigger, int attribute)
+{
+	if (trigger->old != NULL)
+		touch_account(trigger, po_text(trigger->old, attribute));
+	if (trigger->new != NULL)
+		touch_account(trigger, po_text(trigger->new, attribute));
+}
+
+/* replication, or a superuser who plays it: of our triggers only those fire that do always */
+bool
+po_is_replica(void)
+{
+	return SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA;
 }
 
 /* ---- identity ---- */

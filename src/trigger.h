@@ -10,9 +10,6 @@
 
 #include "store.h"
 
-/* the name of our BEFORE ROW trigger on every table */
-#define PO_BEFORE_NAME	"~po_mgmt_before"
-
 /* OLD or NEW; taken apart at the first look at a column */
 typedef struct PoRow
 {
@@ -69,6 +66,9 @@ extern bool po_is_history(const PoTrigger *trigger, int attribute);
 extern void po_refuse_given(const PoTrigger *trigger, int attribute);
 extern void po_refuse_changed(const PoTrigger *trigger, int attribute);
 extern void po_require(const PoTrigger *trigger, int attribute, const char *hint);
+
+extern bool po_is_replica(void);
+extern void po_touch_accounts_of(const PoTrigger *trigger, int attribute);
 
 extern void po_check_number(text *value, const char *what);
 extern void po_check_currency(text *value);
