@@ -14,8 +14,6 @@
 #include "access/xact.h"
 #include "common/hashfn.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
-#include "utils/fmgrprotos.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
@@ -59,27 +57,6 @@ static HTAB *pending;
 static int	nwaiting;			/* bookings not written, those in flight too */
 static bool writing = false;
 static bool writing_ledger = false;
-
-static Numeric
-copy_numeric(Numeric value)
-{
-	return value == NULL ? NULL :
-		DatumGetNumeric(datumCopy(NumericGetDatum(value), false, -1));
-}
-
-static Numeric
-add(Numeric a, Numeric b)
-{
-	return DatumGetNumeric(DirectFunctionCall2(numeric_add, NumericGetDatum(a),
-											   NumericGetDatum(b)));
-}
-
-static Numeric
-subtract(Numeric a, Numeric b)
-{
-	return DatumGetNumeric(DirectFunctionCall2(numeric_sub, NumericGetDatum(a),
-											   NumericGetDatum(b)));
-}
 
 /* ---- memory ---- */
 
@@ -161,15 +138,15 @@ add_pending(const PoBooking *booking, bool take_back)
 	if (!found)
 	{
 		item->account_id = po_text_copy(booking->entry.account_id);
-		item->amount = copy_numeric(booking->entry.amount);
+		item->amount = po_money_copy(booking->entry.amount);
 		item->nbookings = 1;
 	}
 	else
 	{
 		Numeric		before = item->amount;
 
-		item->amount = take_back ? subtract(before, booking->entry.amount) :
-			add(before, booking->entry.amount);
+		item->amount = take_back ? po_money_subtract(before, booking->entry.amount) :
+			po_money_add(before, booking->entry.amount);
 		pfree(before);
 		item->nbookings += take_back ? -1 : 1;
 		if (item->nbookings == 0)
@@ -221,7 +198,7 @@ po_booking_make(const PoEntry *entry, bool tracked, bool in_flight, bool is_edit
 	booking->entry.invoice_id = po_text_copy(entry->invoice_id);
 	booking->entry.recorded_by = po_text_copy(entry->recorded_by);
 	booking->entry.note = po_text_copy(entry->note);
-	booking->entry.amount = copy_numeric(entry->amount);
+	booking->entry.amount = po_money_copy(entry->amount);
 	booking->entry.balance_after = NULL;
 	booking->tracked = tracked;
 	booking->in_flight = in_flight;
@@ -281,9 +258,9 @@ po_books_balance(const PoLineItem *item, void *arg)
 	if (pending != NULL)
 		waiting = find_item(pending, invoice->account_id, item->line_item_id, NULL);
 	if (waiting != NULL)
-		balance = add(balance, waiting->amount);
+		balance = po_money_add(balance, waiting->amount);
 	if (invoice->line_item_id == item->line_item_id)
-		balance = add(balance, invoice->amount);
+		balance = po_money_add(balance, invoice->amount);
 	return balance;
 }
 
@@ -311,10 +288,10 @@ sum_up(PoBooking **certain, int n)
 			sum->amount = sum->edited = int64_to_numeric(0);
 		}
 		if (certain[i]->is_edit)
-			sum->edited = add(sum->edited, certain[i]->entry.amount);
+			sum->edited = po_money_add(sum->edited, certain[i]->entry.amount);
 		else
 		{
-			sum->amount = add(sum->amount, certain[i]->entry.amount);
+			sum->amount = po_money_add(sum->amount, certain[i]->entry.amount);
 			sum->nbookings++;
 		}
 	}
@@ -360,7 +337,7 @@ complete_entries(PoBooking **certain, int n, HTAB *sums, PoMove *moves, int nmov
 
 		sum->balance = moves[i].balance;
 		if (sum->balance != NULL)
-			sum->balance = subtract(sum->balance, sum->edited);
+			sum->balance = po_money_subtract(sum->balance, sum->edited);
 	}
 	for (int i = 0; i < n; i++)
 	{
@@ -373,7 +350,7 @@ complete_entries(PoBooking **certain, int n, HTAB *sums, PoMove *moves, int nmov
 			continue;
 		sum = find_item(sums, entries[i].account_id, entries[i].line_item_id, NULL);
 		if (sum->balance != NULL)
-			sum->balance = add(sum->balance, entries[i].amount);
+			sum->balance = po_money_add(sum->balance, entries[i].amount);
 		entries[i].balance_after = sum->balance;
 	}
 	return entries;

@@ -52,12 +52,12 @@ po_repair(PG_FUNCTION_ARGS)
 				 errhint("Name one account: po_check_integrity() says which need it.")));
 	account_id = PG_GETARG_TEXT_PP(0);
 	po_become_table_owner(schema, PO_LINE_ITEM, &caller);
-	po_flight_close(schema, PO_IN_FUNCTION);
+	po_flight_close(schema);
 	now = po_statement_time(schema, account_id, PO_FOR_BOOKING);
 	broken = po_read_broken(schema, account_id, &nbroken);
 	for (int i = 0; i < nbroken; i++)
 		repair(schema, account_id, &broken[i], now);
-	po_flight_close(schema, PO_IN_FUNCTION);
+	po_flight_close(schema);
 	po_become(&caller);
 	PG_RETURN_INT64(nbroken);
 }

@@ -47,6 +47,7 @@ typedef enum PoStatement
 	PO_READ_INVOICE_ROW,
 	PO_LOCK_INVOICE,
 	PO_READ_FOLLOWERS,
+	PO_READ_CLOSED_FOLLOWER,
 	PO_READ_UNASSOCIATED,
 	PO_READ_BROKEN,
 	PO_READ_ACCOUNT_ENTRY,
@@ -76,7 +77,6 @@ typedef enum PoStatement
 extern uint64 po_execute(Oid schema, PoStatement statement, const Datum *args,
 						 const char *nulls, bool read_only);
 extern Oid	po_table_oid(Oid schema, PoTable table);
-extern int	po_trigger_depth(void);
 extern void po_check_triggers(Oid schema, PoTable which);
 extern bool po_store_is_writing(void);
 extern void po_plan_init(void);
@@ -192,7 +192,9 @@ extern bool po_read_month(Oid schema, PoStatement statement, const Datum *args,
 extern void po_write(Oid schema, PoStatement statement, const Datum *args,
 					 const char *nulls);
 extern void po_write_association(Oid schema, const Datum *args, const char *nulls,
-								 Numeric amount, int64 line_item_id);
+								 text *note);
+/* in the trigger that this fires: the note for the ledger, or NULL */
+extern text *po_association_note(void);
 extern void po_read_balances(Oid schema, PoMove *moves, int nmoves);
 extern void po_move_balances(Oid schema, const PoMove *moves, int nmoves);
 extern void po_write_ledger(Oid schema, const PoEntry *entries, int nentries);

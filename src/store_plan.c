@@ -16,7 +16,6 @@
 #include "commands/trigger.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -123,6 +122,15 @@ static const PoStatementText statements[PO_NSTATEMENTS] = {
 		" AND bill_from" EQ "$2 AND original_invoice_id" EQ "$3"
 		" AND kind" EQ "'credit_memo' AND voided_at IS NULL"
 		" ORDER BY recorded_at, invoice_id FOR NO KEY UPDATE"},
+	/* a memo may be the original of another, and the other of this one */
+	[PO_READ_CLOSED_FOLLOWER] = {"ttttm",
+		"WITH RECURSIVE f(invoice_id, billing_month) AS (SELECT $3 COLLATE pg_catalog.\"C\", NULL::@.po_month"
+		" UNION SELECT m.invoice_id, m.billing_month FROM f JOIN @.po_invoice m"
+		" ON m.account_id" EQ "$1 AND m.bill_from" EQ "$2"
+		" AND m.original_invoice_id" EQ "f.invoice_id AND m.kind" EQ "'credit_memo'"
+		" AND m.voided_at IS NULL AND m.currency" EQ "$4"
+		" AND COALESCE(m.association_kind, '') OPERATOR(pg_catalog.<>) 'manual')"
+		" SELECT FROM f WHERE billing_month OPERATOR(@.<=) $5"},
 	[PO_READ_UNASSOCIATED] = {"t",
 		"SELECT " PO_INVOICE_COLUMNS " FROM @.po_invoice"
 		" WHERE line_item_id IS NULL AND voided_at IS NULL"
@@ -174,8 +182,7 @@ static const PoStatementText statements[PO_NSTATEMENTS] = {
 	[PO_ASSOCIATE] = {"ttttttiztz",
 		"UPDATE @.po_invoice SET po_number = $4, line_number = $5, association_kind = $6,"
 		" line_item_id = $7, associated_at = $8, associated_by = $9, voided_at = $10"
-		" WHERE account_id" EQ "$1 AND bill_from" EQ "$2 AND invoice_id" EQ "$3"
-		" RETURNING amount, line_item_id"},
+		" WHERE account_id" EQ "$1 AND bill_from" EQ "$2 AND invoice_id" EQ "$3"},
 	[PO_REPAIR] = {"tin",
 		"UPDATE @.po_line_item SET balance = $3"
 		" WHERE account_id" EQ "$1 AND line_item_id" EQ "$2"},
@@ -345,8 +352,8 @@ is_write(PoStatement statement)
 }
 
 /* how many triggers are running, one inside the other */
-int
-po_trigger_depth(void)
+static int
+trigger_depth(void)
 {
 	return DatumGetInt32(DirectFunctionCall1(pg_trigger_depth, (Datum) 0));
 }
@@ -358,7 +365,7 @@ po_trigger_depth(void)
 bool
 po_store_is_writing(void)
 {
-	return writing_depth >= 0 && po_trigger_depth() == writing_depth + 1;
+	return writing_depth >= 0 && trigger_depth() == writing_depth + 1;
 }
 
 static PoTable
@@ -470,7 +477,7 @@ po_execute(Oid schema, PoStatement statement, const Datum *args,
 
 	PG_TRY();
 	{
-		writing_depth = is_write(statement) ? po_trigger_depth() : -1;
+		writing_depth = is_write(statement) ? trigger_depth() : -1;
 		result = SPI_execute_plan(plans[statement], unconstify(Datum *, args),
 								  nulls, read_only, 0);
 	}

@@ -19,13 +19,15 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/relcache.h"
 #include "utils/snapmgr.h"
 
 #include "clock.h"
 #include "store.h"
+
+/* for the ledger, while an association is written */
+static text *association_note = NULL;
 
 /*
  * Connects, runs a statement on the newest rows, and goes on in the caller's
@@ -374,21 +376,29 @@ po_write(Oid schema, PoStatement statement, const Datum *args, const char *nulls
 	SPI_finish();
 }
 
-/* args are those of PO_ASSOCIATE; line_item_id 0: none */
+/* args are those of PO_ASSOCIATE */
 void
-po_write_association(Oid schema, const Datum *args, const char *nulls,
-					 Numeric amount, int64 line_item_id)
+po_write_association(Oid schema, const Datum *args, const char *nulls, text *note)
 {
-	bool		isnull;
-	Datum		stored;
+	text	   *outer_note = association_note;
 
-	check_written(execute(schema, PO_ASSOCIATE, args, nulls) == 1, "po_invoice");
-	stored = column(0, 1, &isnull);
-	check_written(DatumGetBool(DirectFunctionCall2(numeric_eq, stored, NumericGetDatum(amount))),
-				  "po_invoice");
-	stored = column(0, 2, &isnull);
-	check_written((isnull ? 0 : DatumGetInt64(stored)) == line_item_id, "po_invoice");
-	SPI_finish();
+	PG_TRY();
+	{
+		association_note = note;
+		check_written(execute(schema, PO_ASSOCIATE, args, nulls) == 1, "po_invoice");
+		SPI_finish();
+	}
+	PG_FINALLY();
+	{
+		association_note = outer_note;
+	}
+	PG_END_TRY();
+}
+
+text *
+po_association_note(void)
+{
+	return association_note;
 }
 
 /* ---- balances and ledger ---- */
@@ -470,17 +480,15 @@ po_move_balances(Oid schema, const PoMove *moves, int nmoves)
 		bool		isnull;
 		const PoMove *move = &moves[DatumGetInt64(column(row, 1, &isnull)) - 1];
 		Datum		after = column(row, 2, &isnull);
-		Datum		expected;
+		Numeric		expected;
 
 		if (isnull || move->balance == NULL)
 		{
 			check_written(isnull && move->balance == NULL, "po_line_item");
 			continue;
 		}
-		expected = DirectFunctionCall2(numeric_add, NumericGetDatum(move->balance),
-									   NumericGetDatum(move->amount));
-		check_written(DatumGetBool(DirectFunctionCall2(numeric_eq, after, expected)),
-					  "po_line_item");
+		expected = po_money_add(move->balance, move->amount);
+		check_written(po_money_compare(DatumGetNumeric(after), expected) == 0, "po_line_item");
 	}
 	SPI_finish();
 }

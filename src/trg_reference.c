@@ -208,7 +208,7 @@ po_statement_trigger(PG_FUNCTION_ARGS)
 	if (po_store_is_writing())
 		return PointerGetDatum(NULL);
 	po_become_owner(&trigger, &caller);
-	po_flight_close(trigger.schema, PO_IN_TRIGGER);
+	po_flight_close(trigger.schema);
 	po_become(&caller);
 	return PointerGetDatum(NULL);
 }

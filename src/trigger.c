@@ -392,9 +392,8 @@ po_check_money(Numeric value, const char *what)
 
 	if (value == NULL)
 		return;
-	printed = DatumGetCString(DirectFunctionCall1(numeric_out,
-												  NumericGetDatum(value)));
-	if (numeric_is_nan(value) || numeric_is_inf(value) || printed[0] == '-')
+	printed = po_money_print(value);
+	if (!po_money_is_finite(value) || po_money_sign(value) < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
 				 errmsg("%s must not be %s", what, printed),

@@ -110,8 +110,8 @@ tests_of() {
 count_tap() {
 	local ok not_ok skip
 	# a TODO that fails is no failure; a skipped assertion is no pass
-	ok=$(grep -cE '^ok\b|^not ok\b.*# *TODO' "$3" || true)
-	skip=$(grep -ciE '^ok\b.*# *skip' "$3" || true)
+	ok=$(grep -cE '^ok [0-9]|^not ok\b.*# *TODO' "$3" || true)
+	skip=$(grep -ciE '^ok [0-9].*# *skip' "$3" || true)
 	not_ok=$(grep -E '^not ok\b' "$3" | grep -cviE '# *todo' || true)
 	ok=$((ok - skip))
 	if [ "$4" -ne 0 ] && [ "$not_ok" -eq 0 ]; then
@@ -134,7 +134,7 @@ count_tap() {
 
 # show FILE LINES: what went wrong, without the assertions that went well
 show() {
-	grep -vE '^ok\b' "$1" | tail -n "$2" | sed 's/^/    | /'
+	grep -vE '^ok [0-9]' "$1" | tail -n "$2" | sed 's/^/    | /'
 }
 
 # ---------------------------------------------------------------------------

@@ -107,10 +107,10 @@ SELECT po_number, association_kind FROM po_rematch_invoice('777788889999', 'AWS 
 SELECT invoice_id, po_number, association_kind FROM po_invoice
 WHERE account_id = '777788889999' AND 'INV-1' IN (invoice_id, original_invoice_id) ORDER BY invoice_id;
 
-SELECT invoice_id, po_number, association_kind, voided_at
+SELECT invoice_id, po_number, association_kind, voided_at IS NOT NULL AS void
 FROM po_release_invoice('777788889999', 'AWS Inc.', 'INV-5', reason => 'order is in doubt');
 
-SELECT invoice_id, po_number, association_kind, voided_at
+SELECT invoice_id, po_number, association_kind, voided_at IS NOT NULL AS void
 FROM po_void_invoice('777788889999', 'AWS Inc.', 'INV-3', reason => 'cancelled by AWS');
 
 SELECT po_assign_invoice('777788889999', 'AWS Inc.', 'INV-3', 'PO-2026');
