@@ -33,8 +33,8 @@ po_find_original(Oid schema, const PoInvoice *invoice, text *bill_from,
 }
 
 /* the same for an invoice whose seller may be an alias yet */
-static PoFollow
-find_original(PoFinder *finder, PoInvoice *original)
+PoFollow
+po_finder_original(PoFinder *finder, PoInvoice *original)
 {
 	const PoInvoice *invoice = finder->invoice;
 	text	   *seller = NULL;
@@ -45,8 +45,8 @@ find_original(PoFinder *finder, PoInvoice *original)
 							seller ? seller : invoice->bill_from, original);
 }
 
-static void
-init_bill(PoFinder *finder)
+void
+po_finder_init_bill(PoFinder *finder)
 {
 	DateADT		today = 0;
 
@@ -55,8 +55,8 @@ init_bill(PoFinder *finder)
 	po_bill_init(&finder->bill, finder->invoice, &finder->account, today);
 }
 
-static void
-read_taxonomy(PoFinder *finder)
+void
+po_finder_read_taxonomy(PoFinder *finder)
 {
 	const PoLineType *type = finder->invoice->line_type;
 	PoTristate	out_of_cycle_only[PO_LINE_TYPE_MAX_LEVELS + 1];
@@ -74,8 +74,8 @@ read_taxonomy(PoFinder *finder)
 	po_bill_set_taxonomy(&finder->bill, out_of_cycle_only);
 }
 
-static void
-add_candidate(PoFinder *finder, const PoOrder *order, PoLineItem *item)
+void
+po_finder_add(PoFinder *finder, const PoOrder *order, PoLineItem *item)
 {
 	if (finder->ncandidates == finder->space)
 	{
@@ -102,8 +102,8 @@ compare_candidates(const void *a, const void *b)
 						   &((const PoCandidate *) b)->rank, NULL);
 }
 
-static void
-sort_candidates(PoFinder *finder)
+void
+po_finder_sort(PoFinder *finder)
 {
 	if (finder->ncandidates > 1)
 		qsort(finder->candidates, finder->ncandidates, sizeof(PoCandidate),
@@ -190,7 +190,7 @@ collect_level(PoFinder *finder, const PoOrder *orders, int norders, int depth)
 			continue;
 		kept = palloc(sizeof(PoLineItem));
 		*kept = item;
-		add_candidate(finder, order, kept);
+		po_finder_add(finder, order, kept);
 		if (po_match_unbeatable(&finder->bill,
 								&finder->candidates[finder->ncandidates - 1]) &&
 			++unbeatable == wanted)
@@ -205,7 +205,7 @@ po_find_by_rules(PoFinder *finder)
 	int			norders;
 	PoOrder    *orders;
 
-	init_bill(finder);
+	po_finder_init_bill(finder);
 	orders = usable_orders(finder, &norders);
 	if (norders == 0)
 		return;
@@ -213,13 +213,13 @@ po_find_by_rules(PoFinder *finder)
 	{
 		/* whether it is in the cycle, the invoice's own type decides of itself */
 		if (depth == finder->bill.depth - (finder->invoice->out_of_cycle == PO_UNKNOWN))
-			read_taxonomy(finder);
+			po_finder_read_taxonomy(finder);
 		if (po_match_level(&finder->bill, depth))
 			collect_level(finder, orders, norders, depth);
 		if (finder->max_rank > 0 && finder->ncandidates >= finder->max_rank)
 			break;
 	}
-	sort_candidates(finder);
+	po_finder_sort(finder);
 	if (finder->max_rank > 0)
 		finder->ncandidates = Min(finder->ncandidates, finder->max_rank);
 }
@@ -235,7 +235,7 @@ find_followed(PoFinder *finder, const PoInvoice *original)
 						  original->line_item_id, item) &&
 		po_read_order(finder->schema, original->account_id,
 					  item->po_number, order))
-		add_candidate(finder, order, item);
+		po_finder_add(finder, order, item);
 }
 
 void
@@ -243,10 +243,10 @@ po_find(PoFinder *finder)
 {
 	PoInvoice	original;
 
-	switch (find_original(finder, &original))
+	switch (po_finder_original(finder, &original))
 	{
 		case PO_FOLLOWS_BOOKED:
-			init_bill(finder);
+			po_finder_init_bill(finder);
 			find_followed(finder, &original);
 			break;
 		case PO_FOLLOWS_UNASSOCIATED:
@@ -255,188 +255,4 @@ po_find(PoFinder *finder)
 			po_find_by_rules(finder);
 			break;
 	}
-}
-
-/* ---- explanations ---- */
-
-static int
-by_po_number(const void *a, const void *b)
-{
-	const text *left = ((const PoOrder *) a)->po_number;
-	const text *right = ((const PoOrder *) b)->po_number;
-	size_t		left_len = VARSIZE_ANY_EXHDR(left);
-	size_t		right_len = VARSIZE_ANY_EXHDR(right);
-	int			result = memcmp(VARDATA_ANY(left), VARDATA_ANY(right),
-								Min(left_len, right_len));
-
-	return result != 0 ? result : (left_len > right_len) - (left_len < right_len);
-}
-
-typedef struct ExplainedList
-{
-	PoExplained *entries;
-	int			n;
-	int			space;
-} ExplainedList;
-
-static void
-list_entry(ExplainedList *list, const PoOrder *order, const PoLineItem *item)
-{
-	if (list->n == list->space)
-	{
-		list->space *= 2;
-		list->entries = repalloc_huge(list->entries,
-									  list->space * sizeof(PoExplained));
-	}
-	list->entries[list->n++] = (PoExplained) {.order = order,.item = item};
-}
-
-/* by order, and on an order as they were added, however they were read */
-static int
-in_order_added(const void *a, const void *b)
-{
-	const PoExplained *left = a;
-	const PoExplained *right = b;
-
-	if (left->order != right->order)
-		return left->order < right->order ? -1 : 1;
-	return left->item->line_item_id < right->item->line_item_id ? -1 : 1;
-}
-
-/* the line items of all orders, an entry without item where there is none */
-static void
-list_line_items(PoFinder *finder, ExplainedList *list)
-{
-	int			norders;
-	int			next_order = 0; /* the first one without an entry */
-	PoOrder    *orders;
-	PoLineItem	item;
-	int			place;
-
-	list->n = 0;
-	list->space = 64;
-	list->entries = palloc(list->space * sizeof(PoExplained));
-	orders = po_read_orders(finder->reader, finder->invoice->account_id, NULL, 0,
-							&norders);
-	if (norders > 1)
-		qsort(orders, norders, sizeof(PoOrder), by_po_number);
-	po_line_items_begin(finder->reader, finder->invoice->account_id, orders,
-						norders, NULL, 0);
-	while (po_line_items_next(finder->reader, &item, &place))
-	{
-		for (; next_order < place; next_order++)
-			list_entry(list, &orders[next_order], NULL);
-		next_order = place + 1;
-		list_entry(list, &orders[place],
-				   memcpy(palloc(sizeof(PoLineItem)), &item, sizeof(PoLineItem)));
-	}
-	for (; next_order < norders; next_order++)
-		list_entry(list, &orders[next_order], NULL);
-	qsort(list->entries, list->n, sizeof(PoExplained), in_order_added);
-}
-
-/* decides on one entry: adds a candidate, or says what rejected it */
-static void
-decide(PoFinder *finder, PoExplained *entry)
-{
-	PoFilter	filter = po_match_order(&finder->bill, entry->order);
-
-	if (filter == PO_FILTER_NONE)
-		filter = entry->item == NULL ? PO_FILTER_PERIOD :
-			po_match_line_item(&finder->bill, entry->order, entry->item);
-	if (filter == PO_FILTER_NONE)
-	{
-		add_candidate(finder, entry->order, unconstify(PoLineItem *, entry->item));
-		return;
-	}
-	entry->stage = po_filter_name(filter);
-	entry->reason = po_reason_rejected(&finder->bill, filter, entry->order,
-									   entry->item);
-}
-
-/* the candidates in their order, each with what placed it below the first */
-static int
-explain_candidates(PoFinder *finder, PoExplained *result)
-{
-	const PoCandidate *selected = &finder->candidates[0];
-	int			n = finder->ncandidates;
-
-	if (finder->max_rank > 0)
-		n = Min(n, finder->max_rank);
-	for (int i = 0; i < n; i++)
-	{
-		const PoCandidate *candidate = &finder->candidates[i];
-		PoCriterion criterion;
-
-		result[i] = (PoExplained) {
-			.order = candidate->order,.item = candidate->item,.rank = i + 1
-		};
-		if (i == 0)
-		{
-			result[i].reason = po_reason_selected(&finder->bill, candidate,
-												  finder->ncandidates);
-			continue;
-		}
-		po_rank_compare(&selected->rank, &candidate->rank, &criterion);
-		result[i].stage = po_criterion_name(criterion);
-		result[i].reason = po_reason_outranked(&finder->bill, candidate,
-											   selected, criterion);
-	}
-	return n;
-}
-
-/* a credit memo: the line item of its original, and no other, whatever fits */
-static void
-decide_followed(PoFinder *finder, PoExplained *entry, const PoInvoice *original)
-{
-	if (entry->item != NULL && entry->item->line_item_id == original->line_item_id)
-		add_candidate(finder, entry->order, unconstify(PoLineItem *, entry->item));
-	else
-	{
-		entry->stage = po_filter_name(PO_FILTER_REQUESTED_PO);
-		entry->reason = po_reason_followed(original);
-	}
-}
-
-PoExplained *
-po_explain(PoFinder *finder, int *nexplained)
-{
-	PoInvoice	original;
-	PoFollow	follow;
-	ExplainedList list;
-	PoExplained *result;
-	int			n;
-
-	init_bill(finder);
-	follow = find_original(finder, &original);
-	if (follow == PO_FOLLOWS_NONE)
-	{
-		text	   *seller = po_read_alias(finder->reader, finder->bill.bill_from);
-
-		if (seller != NULL)
-			finder->bill.bill_from = seller;
-		read_taxonomy(finder);
-	}
-	list_line_items(finder, &list);
-	for (int i = 0; i < list.n; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (follow == PO_FOLLOWS_NONE)
-			decide(finder, &list.entries[i]);
-		else
-			decide_followed(finder, &list.entries[i], &original);
-	}
-	sort_candidates(finder);
-
-	/* the candidates in their order first, then what was rejected */
-	result = palloc_extended(Max(list.n, 1) * sizeof(PoExplained),
-							 MCXT_ALLOC_HUGE);
-	n = explain_candidates(finder, result);
-	if (follow == PO_FOLLOWS_BOOKED && n > 0)
-		result[0].reason = po_reason_followed(&original);
-	for (int i = 0; i < list.n; i++)
-		if (list.entries[i].reason != NULL)
-			result[n++] = list.entries[i];
-	*nexplained = n;
-	return result;
 }

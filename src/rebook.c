@@ -45,17 +45,6 @@ required(FunctionCallInfo fcinfo, int n, const char *name)
 	return PG_GETARG_TEXT_PP(n);
 }
 
-static void
-report_no_invoice(text *account_id, text *bill_from, text *invoice_id)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_NO_DATA_FOUND),
-			 errmsg("invoice \"%s\" of \"%s\" does not exist in account \"%s\"",
-					text_to_cstring(invoice_id), text_to_cstring(bill_from),
-					text_to_cstring(account_id)),
-			 errhint("See po_invoice; ids are case-sensitive.")));
-}
-
 static bool
 read_newest(Oid schema, text *account_id, text *bill_from, text *invoice_id,
 			PoInvoice *invoice)
@@ -119,11 +108,11 @@ begin(Rebooking *rebooking, FunctionCallInfo fcinfo)
 	rebooking->schema = schema;
 	bill_from = po_seller_name(schema, bill_from);
 	if (!read_newest(schema, account_id, bill_from, invoice_id, &rebooking->invoice))
-		report_no_invoice(account_id, bill_from, invoice_id);
+		po_report_no_invoice(account_id, bill_from, invoice_id);
 	po_become_table_owner(schema, PO_INVOICE, &rebooking->caller);
 	lock_account(rebooking, account_id);
 	if (!lock_invoice(schema, account_id, bill_from, invoice_id, &rebooking->invoice))
-		report_no_invoice(account_id, bill_from, invoice_id);
+		po_report_no_invoice(account_id, bill_from, invoice_id);
 }
 
 /* writes what was booked, and gives the row back as the function's result */

@@ -2,7 +2,7 @@
  * srf.c
  *		The SQL functions po_match_invoice and po_explain_match.
  *
- * They read arguments and write rows; find.c does the work between.
+ * They read arguments and write rows; find.c and explain.c do the work between.
  */
 #include "postgres.h"
 
@@ -16,7 +16,7 @@
 #include "utils/typcache.h"
 
 #include "clock.h"
-#include "find.h"
+#include "explain.h"
 
 /* the arguments of the long form, in their order */
 enum
