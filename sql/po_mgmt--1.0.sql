@@ -628,7 +628,7 @@ CREATE TABLE po_invoice (
 	recorded_at timestamptz NOT NULL,
 	PRIMARY KEY (account_id, bill_from, invoice_id)
 ) WITH (fillfactor = 90);
-CREATE INDEX po_invoice_order ON po_invoice (account_id, po_number) WHERE po_number IS NOT NULL;
+CREATE INDEX po_invoice_order ON po_invoice (account_id, po_number, line_item_id) WHERE po_number IS NOT NULL;
 CREATE INDEX po_invoice_unassociated ON po_invoice (account_id, issued_on) WHERE line_item_id IS NULL;
 CREATE INDEX po_invoice_original ON po_invoice (account_id, bill_from, original_invoice_id)
 	WHERE original_invoice_id IS NOT NULL;
@@ -937,15 +937,18 @@ CREATE TRIGGER "~po_mgmt_truncate" BEFORE TRUNCATE ON po_change_log
 --
 -- Status
 --
+-- Not STRICT, so that it is inlined where a view asks for thousands.
+CREATE FUNCTION po_status("order" po_order, day date) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN day::po_month <= ("order").expiration_month
+		THEN CASE ("order").status WHEN 'suspended' THEN 'Suspended' ELSE 'Active' END
+	WHEN day::po_month > ("order").expiration_month
+		THEN CASE ("order").status WHEN 'suspended' THEN 'Suspended-expired' ELSE 'Expired' END
+	END;
+
 CREATE FUNCTION po_status("order" po_order) RETURNS text
 	LANGUAGE sql STABLE STRICT PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT CASE WHEN ("order").status = 'suspended' THEN 'Suspended' ELSE 'Active' END
-		WHERE po_today(("order").account_id)::po_month <= ("order").expiration_month
-	UNION ALL
-	SELECT CASE WHEN ("order").status = 'suspended' THEN 'Suspended-expired' ELSE 'Expired' END
-		WHERE po_today(("order").account_id)::po_month > ("order").expiration_month;
-END;
+RETURN po_status("order", po_today(("order").account_id));
 
 CREATE FUNCTION po_suspend(account_id text, po_number text) RETURNS text
 	AS 'MODULE_PATHNAME', 'po_suspend'
@@ -1117,6 +1120,236 @@ BEGIN ATOMIC
 END;
 
 --
+-- Views for reports
+--
+-- What is seen is what the caller may read of the tables, row security included.
+-- The sums are made by account and joined, so that a condition on account_id
+-- reaches the tables, and all accounts are one pass over each table.
+--
+CREATE VIEW po_dashboard WITH (security_invoker = true) AS
+	SELECT o.account_id, o.po_number, o.bill_from, o.currency,
+		coalesce(i.value, 0) AS value, i.balance, o.effective_month, o.expiration_month,
+		po_status(o, t.today) AS status, o.updated_at,
+		o.status = 'active' AND t.today::po_month >= o.effective_month
+			AND t.today::po_month <= o.expiration_month AS in_effect,
+		coalesce(i.line_items, 0) AS line_items, i.tracked_value,
+		coalesce(i.invoices, 0)::bigint AS invoices
+	FROM po_order o
+	LEFT JOIN po_account a ON a.account_id = o.account_id
+	CROSS JOIN LATERAL (
+		SELECT (po_now() AT TIME ZONE coalesce(a.time_zone, 'UTC'))::date AS today) t
+	LEFT JOIN (
+		SELECT l.account_id, l.po_number, sum(l.total_value) AS value, sum(l.balance) AS balance,
+			sum(l.total_value) FILTER (WHERE l.balance_tracked) AS tracked_value,
+			count(*) AS line_items, sum(v.invoices) AS invoices
+		FROM po_line_item l
+		-- by the line item: invoices of an earlier order of that number are not counted
+		LEFT JOIN (
+			SELECT b.account_id, b.po_number, b.line_item_id, count(*) AS invoices
+			FROM po_invoice b WHERE b.po_number IS NOT NULL
+			GROUP BY b.account_id, b.po_number, b.line_item_id
+		) v ON v.account_id = l.account_id AND v.po_number = l.po_number AND v.line_item_id = l.line_item_id
+		GROUP BY l.account_id, l.po_number
+	) i ON i.account_id = o.account_id AND i.po_number = o.po_number;
+
+COMMENT ON VIEW po_dashboard IS 'purchase orders with their sums and their status today, as the AWS dashboard lists them';
+COMMENT ON COLUMN po_dashboard.account_id IS 'the account';
+COMMENT ON COLUMN po_dashboard.po_number IS 'the order';
+COMMENT ON COLUMN po_dashboard.bill_from IS 'its seller';
+COMMENT ON COLUMN po_dashboard.currency IS 'currency of value, balance and tracked_value';
+COMMENT ON COLUMN po_dashboard.value IS 'total value of all line items; 0 where there is none';
+COMMENT ON COLUMN po_dashboard.balance IS 'balance of the tracked line items; null where none is tracked';
+COMMENT ON COLUMN po_dashboard.effective_month IS 'first month of the order';
+COMMENT ON COLUMN po_dashboard.expiration_month IS 'last month of the order';
+COMMENT ON COLUMN po_dashboard.status IS 'Active, Suspended, Expired or Suspended-expired, today in the account''s time zone';
+COMMENT ON COLUMN po_dashboard.updated_at IS 'when a user last changed the order or its line items';
+COMMENT ON COLUMN po_dashboard.in_effect IS 'whether it pays for this month: active, and this month is one of its months';
+COMMENT ON COLUMN po_dashboard.line_items IS 'number of line items';
+COMMENT ON COLUMN po_dashboard.tracked_value IS 'total value of the tracked line items, which balance is what is left of; null where none is tracked';
+COMMENT ON COLUMN po_dashboard.invoices IS 'number of invoices and credit memos booked on its line items';
+
+CREATE VIEW po_line_item_status WITH (security_invoker = true) AS
+	SELECT l.account_id, l.po_number, l.line_number, l.line_type, l.start_month, l.end_month,
+		l.amount, l.quantity, l.tax, l.tax_kind, l.total_value, l.balance_tracked, l.balance,
+		coalesce(l.balance < 0, false) AS overdrawn,
+		CASE WHEN l.total_value > 0 THEN l.balance / l.total_value END AS share_left,
+		coalesce(v.invoices, 0) AS invoices, coalesce(v.amount, 0) AS invoiced, l.consumed_before,
+		o.bill_from, o.currency, po_status(o, t.today) AS order_status,
+		o.status = 'active' AND t.today::po_month >= l.start_month
+			AND t.today::po_month <= l.end_month AS in_effect,
+		l.agreement_id, l.description, l.line_item_id, l.updated_at
+	FROM po_line_item l
+	JOIN po_order o ON o.account_id = l.account_id AND o.po_number = l.po_number
+	LEFT JOIN po_account a ON a.account_id = l.account_id
+	CROSS JOIN LATERAL (
+		SELECT (po_now() AT TIME ZONE coalesce(a.time_zone, 'UTC'))::date AS today) t
+	LEFT JOIN (
+		SELECT b.account_id, b.po_number, b.line_item_id, count(*) AS invoices, sum(b.amount) AS amount
+		FROM po_invoice b WHERE b.po_number IS NOT NULL
+		GROUP BY b.account_id, b.po_number, b.line_item_id
+	) v ON v.account_id = l.account_id AND v.po_number = l.po_number AND v.line_item_id = l.line_item_id;
+
+COMMENT ON VIEW po_line_item_status IS 'line items with what is left, as the details page of an AWS purchase order lists them';
+COMMENT ON COLUMN po_line_item_status.account_id IS 'the account';
+COMMENT ON COLUMN po_line_item_status.po_number IS 'the order';
+COMMENT ON COLUMN po_line_item_status.line_number IS 'the line item';
+COMMENT ON COLUMN po_line_item_status.line_type IS 'type of charge; po_label(line_type) is its AWS name';
+COMMENT ON COLUMN po_line_item_status.start_month IS 'first month that it pays for';
+COMMENT ON COLUMN po_line_item_status.end_month IS 'last month that it pays for';
+COMMENT ON COLUMN po_line_item_status.amount IS 'unit price in currency, without tax';
+COMMENT ON COLUMN po_line_item_status.quantity IS 'number of units';
+COMMENT ON COLUMN po_line_item_status.tax IS 'tax: in currency where tax_kind is absolute, in percent where it is percent';
+COMMENT ON COLUMN po_line_item_status.tax_kind IS 'absolute or percent';
+COMMENT ON COLUMN po_line_item_status.total_value IS 'what it is worth in all, in currency';
+COMMENT ON COLUMN po_line_item_status.balance_tracked IS 'whether a balance is kept';
+COMMENT ON COLUMN po_line_item_status.balance IS 'what is left, in currency; null where not tracked';
+COMMENT ON COLUMN po_line_item_status.overdrawn IS 'whether the balance is below zero; false where not tracked';
+COMMENT ON COLUMN po_line_item_status.share_left IS 'balance as a share of the total value; null where not tracked or worth nothing';
+COMMENT ON COLUMN po_line_item_status.invoices IS 'number of invoices and credit memos booked on it';
+COMMENT ON COLUMN po_line_item_status.invoiced IS 'their sum, in currency';
+COMMENT ON COLUMN po_line_item_status.consumed_before IS 'spent on it before it came into this database, in currency';
+COMMENT ON COLUMN po_line_item_status.bill_from IS 'seller of the order';
+COMMENT ON COLUMN po_line_item_status.currency IS 'currency of all amounts';
+COMMENT ON COLUMN po_line_item_status.order_status IS 'status of the order today';
+COMMENT ON COLUMN po_line_item_status.in_effect IS 'whether it pays for this month: order active, and this month is one of its months';
+COMMENT ON COLUMN po_line_item_status.agreement_id IS 'only invoices of this agreement fit; null: any invoice does';
+COMMENT ON COLUMN po_line_item_status.description IS 'for your own use';
+COMMENT ON COLUMN po_line_item_status.line_item_id IS 'its id';
+COMMENT ON COLUMN po_line_item_status.updated_at IS 'when a user last changed it';
+
+CREATE VIEW po_order_invoice WITH (security_invoker = true) AS
+	SELECT v.issued_on, v.kind, v.invoice_id, v.line_number, v.amount, v.due_on,
+		v.account_id, v.po_number, v.bill_from, v.currency, v.line_type, v.billing_month,
+		v.association_kind, v.associated_at, v.associated_by, v.line_item_id,
+		l.line_item_id IS NULL AS line_item_deleted
+	FROM po_invoice v
+	LEFT JOIN po_line_item l ON l.account_id = v.account_id AND l.line_item_id = v.line_item_id
+	WHERE v.po_number IS NOT NULL;
+
+COMMENT ON VIEW po_order_invoice IS 'invoices and credit memos of the orders, also of orders and line items that were deleted since';
+COMMENT ON COLUMN po_order_invoice.issued_on IS 'date of the invoice';
+COMMENT ON COLUMN po_order_invoice.kind IS 'invoice or credit_memo';
+COMMENT ON COLUMN po_order_invoice.invoice_id IS 'its number';
+COMMENT ON COLUMN po_order_invoice.line_number IS 'line item that it is booked on';
+COMMENT ON COLUMN po_order_invoice.amount IS 'amount in currency, tax included; negative for a credit memo';
+COMMENT ON COLUMN po_order_invoice.due_on IS 'date on which payment is due';
+COMMENT ON COLUMN po_order_invoice.account_id IS 'the account';
+COMMENT ON COLUMN po_order_invoice.po_number IS 'order that it is booked on';
+COMMENT ON COLUMN po_order_invoice.bill_from IS 'its seller';
+COMMENT ON COLUMN po_order_invoice.currency IS 'currency of the amount';
+COMMENT ON COLUMN po_order_invoice.line_type IS 'type of charge of the invoice';
+COMMENT ON COLUMN po_order_invoice.billing_month IS 'month that is billed';
+COMMENT ON COLUMN po_order_invoice.association_kind IS 'automatic, manual or credit';
+COMMENT ON COLUMN po_order_invoice.associated_at IS 'when it was associated';
+COMMENT ON COLUMN po_order_invoice.associated_by IS 'role that inserted or associated it';
+COMMENT ON COLUMN po_order_invoice.line_item_id IS 'id of the line item';
+COMMENT ON COLUMN po_order_invoice.line_item_deleted IS 'true: the line item is gone; an order of that number, if there is one, is not charged with it';
+
+CREATE VIEW po_unassociated_invoice WITH (security_invoker = true) AS
+	SELECT v.account_id, v.bill_from, v.invoice_id, v.kind, v.line_type, v.billing_month,
+		v.issued_on, v.due_on, v.amount, v.currency, v.requested_po_number, v.requested_line_number,
+		v.agreement_id, v.recorded_at,
+		-- the line item that came furthest in the filters: what to mend
+		(SELECT CASE
+				WHEN e.po_number IS NULL THEN e.reason
+				WHEN e.outcome = 'selected' THEN 'Line item ' || e.line_number || ' of order ' || e.po_number
+					|| ' would pay for it now: match it again.'
+				WHEN e.line_number IS NULL THEN 'Order ' || e.po_number || ': ' || e.reason
+				ELSE 'Line item ' || e.line_number || ' of order ' || e.po_number || ': ' || e.reason END
+			FROM po_explain_match(v, 1) e
+			ORDER BY e.rank, array_position('{requested_po,agreement,type,period,tax_registration,currency,bill_from,order_period,status}'::text[], e.stage),
+				e.po_number, e.line_number LIMIT 1) AS reason
+	FROM po_invoice v
+	WHERE v.line_item_id IS NULL AND v.voided_at IS NULL;
+
+COMMENT ON VIEW po_unassociated_invoice IS 'invoices and credit memos without a purchase order, void ones left out';
+COMMENT ON COLUMN po_unassociated_invoice.account_id IS 'the account';
+COMMENT ON COLUMN po_unassociated_invoice.bill_from IS 'seller';
+COMMENT ON COLUMN po_unassociated_invoice.invoice_id IS 'number of the invoice';
+COMMENT ON COLUMN po_unassociated_invoice.kind IS 'invoice or credit_memo';
+COMMENT ON COLUMN po_unassociated_invoice.line_type IS 'type of charge';
+COMMENT ON COLUMN po_unassociated_invoice.billing_month IS 'month that is billed';
+COMMENT ON COLUMN po_unassociated_invoice.issued_on IS 'date of the invoice';
+COMMENT ON COLUMN po_unassociated_invoice.due_on IS 'date on which payment is due';
+COMMENT ON COLUMN po_unassociated_invoice.amount IS 'amount in currency, tax included';
+COMMENT ON COLUMN po_unassociated_invoice.currency IS 'currency of the amount';
+COMMENT ON COLUMN po_unassociated_invoice.requested_po_number IS 'order that it asks for';
+COMMENT ON COLUMN po_unassociated_invoice.requested_line_number IS 'line item that it asks for';
+COMMENT ON COLUMN po_unassociated_invoice.agreement_id IS 'agreement that it is of';
+COMMENT ON COLUMN po_unassociated_invoice.recorded_at IS 'when the row was inserted';
+COMMENT ON COLUMN po_unassociated_invoice.reason IS 'why, by today''s configuration: the line item that fits nearly, and what keeps it from paying';
+
+CREATE VIEW po_monthly_spend WITH (security_invoker = true) AS
+	SELECT v.account_id, v.currency, v.po_number, v.billing_month, sum(v.amount) AS amount, count(*) AS invoices
+	FROM po_invoice v
+	WHERE v.voided_at IS NULL
+	GROUP BY v.account_id, v.currency, v.po_number, v.billing_month;
+
+COMMENT ON VIEW po_monthly_spend IS 'what was invoiced by account, currency, order and billing month, void invoices left out';
+COMMENT ON COLUMN po_monthly_spend.account_id IS 'the account';
+COMMENT ON COLUMN po_monthly_spend.currency IS 'currency of the amount';
+COMMENT ON COLUMN po_monthly_spend.po_number IS 'order that is charged, which may have been deleted since; null: unassociated';
+COMMENT ON COLUMN po_monthly_spend.billing_month IS 'month that is billed';
+COMMENT ON COLUMN po_monthly_spend.amount IS 'sum of the invoices and credit memos, in currency';
+COMMENT ON COLUMN po_monthly_spend.invoices IS 'how many they are';
+
+-- The pace is that of the last three months that are billed. Last month is one of them
+-- once the line item has an invoice of it: invoices of a month come in the next.
+CREATE VIEW po_forecast WITH (security_invoker = true) AS
+	SELECT f.account_id, f.po_number, f.line_number, f.bill_from, f.currency, f.total_value, f.balance,
+		f.spend / f.months AS monthly_spend, f.billed_through,
+		CASE WHEN f.months_left <= '9999-12'::po_month - f.billed_through
+			THEN f.billed_through + f.months_left::integer END AS runs_out_month,
+		f.end_month,
+		f.balance * f.months < greatest(f.spend, 0) * greatest(f.end_month - f.billed_through, 0) AS runs_out_early,
+		f.line_item_id
+	FROM (
+		SELECT p.*, CASE WHEN p.balance <= 0 THEN 0
+			WHEN p.spend > 0 THEN ceil(p.balance * p.months / p.spend) END AS months_left
+		FROM (
+			SELECT s.account_id, s.po_number, s.line_number, s.bill_from, s.currency, s.total_value,
+				s.balance, s.end_month, s.line_item_id, t.billed_through,
+				s.middle + CASE WHEN s.last_is_billed THEN s.last ELSE s.first END AS spend,
+				greatest(least(3, t.billed_through - s.start_month + 1), 1) AS months
+			FROM (
+				SELECT l.account_id, l.po_number, l.line_number, o.bill_from, o.currency, l.total_value,
+					l.balance, l.start_month, l.end_month, l.line_item_id, m.last_month,
+					coalesce(bool_or(v.billing_month = m.last_month), false) AS last_is_billed,
+					coalesce(sum(v.amount) FILTER (WHERE v.billing_month = m.last_month), 0) AS last,
+					coalesce(sum(v.amount) FILTER (WHERE v.billing_month < m.last_month
+						AND v.billing_month > m.last_month - 3), 0) AS middle,
+					coalesce(sum(v.amount) FILTER (WHERE v.billing_month = m.last_month - 3), 0) AS first
+				FROM po_line_item l
+				JOIN po_order o ON o.account_id = l.account_id AND o.po_number = l.po_number
+				LEFT JOIN po_account a ON a.account_id = l.account_id
+				CROSS JOIN LATERAL (
+					SELECT (po_now() AT TIME ZONE coalesce(a.time_zone, 'UTC'))::date::po_month - 1 AS last_month) m
+				LEFT JOIN po_invoice v ON v.account_id = l.account_id AND v.po_number = l.po_number
+					AND v.line_item_id = l.line_item_id
+				WHERE l.balance_tracked
+				GROUP BY l.account_id, l.line_item_id, o.bill_from, o.currency, m.last_month
+			) s
+			CROSS JOIN LATERAL (
+				SELECT s.last_month - CASE WHEN s.last_is_billed THEN 0 ELSE 1 END AS billed_through) t
+		) p
+	) f;
+
+COMMENT ON VIEW po_forecast IS 'when each tracked balance runs out, at the pace of the last three months that are billed';
+COMMENT ON COLUMN po_forecast.account_id IS 'the account';
+COMMENT ON COLUMN po_forecast.po_number IS 'the order';
+COMMENT ON COLUMN po_forecast.line_number IS 'the line item, one whose balance is tracked';
+COMMENT ON COLUMN po_forecast.bill_from IS 'seller of the order';
+COMMENT ON COLUMN po_forecast.currency IS 'currency of all amounts';
+COMMENT ON COLUMN po_forecast.total_value IS 'what it is worth in all';
+COMMENT ON COLUMN po_forecast.balance IS 'what is left today';
+COMMENT ON COLUMN po_forecast.monthly_spend IS 'the pace: invoices of the three billing months up to billed_through, or fewer where it began later, by month';
+COMMENT ON COLUMN po_forecast.billed_through IS 'last month where the line item has an invoice of it, else the month before last';
+COMMENT ON COLUMN po_forecast.runs_out_month IS 'billing month in which the balance comes to zero; billed_through where it has; null: not at this pace';
+COMMENT ON COLUMN po_forecast.end_month IS 'last month that the line item pays for';
+COMMENT ON COLUMN po_forecast.runs_out_early IS 'whether the balance is too small for what will be billed until then, at this pace';
+COMMENT ON COLUMN po_forecast.line_item_id IS 'id of the line item';
+
+--
 -- Comments, so that \d+ and \df+ in psql read like documentation
 --
 
@@ -1264,7 +1497,7 @@ COMMENT ON COLUMN po_invoice.recorded_at IS 'written by po_mgmt: when the row wa
 COMMENT ON INDEX po_invoice_pkey IS 'one row for each invoice of an account and seller';
 COMMENT ON INDEX po_invoice_unassociated IS 'invoices without a purchase order, as po_rematch_unassociated tries them';
 COMMENT ON INDEX po_invoice_original IS 'credit memos of an invoice';
-COMMENT ON INDEX po_invoice_order IS 'invoices of an order';
+COMMENT ON INDEX po_invoice_order IS 'invoices of an order and its line items';
 
 -- po_ledger
 COMMENT ON TABLE po_ledger IS 'written by po_mgmt: what was booked on line items and what moved balances otherwise; append-only';
@@ -1351,6 +1584,7 @@ COMMENT ON FUNCTION po_explain_match(text, text, po_line_type, po_month, numeric
 COMMENT ON FUNCTION po_explain_match(po_invoice, integer)
 	IS 'every line item of the account, with the reason why the invoice would be booked on it or not';
 COMMENT ON FUNCTION po_status(po_order) IS 'status of an order today: Active, Suspended, Expired or Suspended-expired';
+COMMENT ON FUNCTION po_status(po_order, date) IS 'status of an order on a day';
 COMMENT ON FUNCTION po_suspend(text, text) IS 'suspends an order, so that no invoice is matched to it; returns its status';
 COMMENT ON FUNCTION po_activate(text, text) IS 'makes a suspended order active again; returns its status';
 COMMENT ON FUNCTION po_extend(text, text, po_month, boolean)

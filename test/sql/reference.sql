@@ -149,6 +149,30 @@ SELECT count(*) FROM po_check_integrity() WHERE account_id = '777788889999';
 UPDATE po_account SET time_zone = 'Pacific/Kiritimati' WHERE account_id = '777788889999';
 SELECT po_now(), po_today('777788889999'), po_today('nobody');
 
+SELECT po_number, bill_from, currency, value, balance, effective_month, expiration_month, status, in_effect, line_items,
+	tracked_value, invoices
+FROM po_dashboard WHERE account_id = '777788889999' ORDER BY po_number;
+
+SELECT po_number, line_number, line_type, total_value, balance, overdrawn, round(share_left, 2) AS share_left, invoices,
+	invoiced, in_effect
+FROM po_line_item_status WHERE account_id = '777788889999' ORDER BY po_number, line_number;
+
+SELECT issued_on, kind, invoice_id, line_number, amount, due_on
+FROM po_order_invoice WHERE account_id = '777788889999' AND po_number = 'PO-Q1' ORDER BY issued_on, invoice_id;
+
+INSERT INTO po_invoice (account_id, bill_from, invoice_id, line_type, billing_month, amount)
+VALUES ('777788889999', 'AWS EMEA SARL', 'INV-9', 'subscription', '2026-03', 75);
+SELECT invoice_id, billing_month, amount, currency, reason
+FROM po_unassociated_invoice WHERE account_id = '777788889999' ORDER BY issued_on, invoice_id
+\g (format=unaligned)
+
+SELECT currency, po_number, billing_month, amount, invoices
+FROM po_monthly_spend WHERE account_id = '777788889999' ORDER BY currency, billing_month, po_number;
+
+SELECT po_number, line_number, balance, round(monthly_spend, 2) AS monthly_spend, billed_through, runs_out_month,
+	end_month, runs_out_early
+FROM po_forecast WHERE account_id = '777788889999' ORDER BY po_number, line_number;
+
 CREATE FUNCTION suspend_overdrawn() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
 	PERFORM po_suspend(new.account_id, new.po_number);
