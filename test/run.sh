@@ -110,8 +110,8 @@ tests_of() {
 count_tap() {
 	local ok not_ok skip
 	# a TODO that fails is no failure; a skipped assertion is no pass
-	ok=$(grep -cE '^ok [0-9]|^not ok\b.*# *TODO' "$3" || true)
-	skip=$(grep -ciE '^ok [0-9].*# *skip' "$3" || true)
+	ok=$(grep -cE '^ok ([0-9]|-)|^not ok\b.*# *TODO' "$3" || true)
+	skip=$(grep -ciE '^ok ([0-9]|-).*# *skip' "$3" || true)
 	not_ok=$(grep -E '^not ok\b' "$3" | grep -cviE '# *todo' || true)
 	ok=$((ok - skip))
 	if [ "$4" -ne 0 ] && [ "$not_ok" -eq 0 ]; then
@@ -195,7 +195,7 @@ installcheck() { # installcheck SUITE MAKE-ARGUMENT...
 				*) passed "$suite" "$name" "$note" ;;
 			esac
 		done
-	ok=$(grep -cE '^ok [0-9]|^test .* \.\.\. +ok\b' "$log" || true)
+	ok=$(grep -cE '^ok ([0-9]|-)|^test .* \.\.\. +ok\b' "$log" || true)
 	not_ok=$(grep -cE '^not ok [0-9]|^test .* \.\.\. +FAILED' "$log" || true)
 	PASSED=$((PASSED + ok))
 	FAILED=$((FAILED + not_ok))
