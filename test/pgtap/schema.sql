@@ -26,10 +26,10 @@ CREATE TEMP VIEW ext_functions AS
 --
 CREATE TEMP TABLE want (table_name text, columns text[]);
 INSERT INTO want VALUES
-('po_seller', '{bill_from text !,description text,enabled boolean ! = true,seeded boolean ! = false}'),
-('po_seller_alias', '{alias text !,bill_from text !,enabled boolean ! = true,seeded boolean ! = false}'),
-('po_taxonomy', '{line_type po_line_type !,label text,out_of_cycle_only boolean,enabled boolean ! = true,seeded boolean ! = false}'),
-('po_seller_line_type', '{bill_from text !,line_type po_line_type !,enabled boolean ! = true,seeded boolean ! = false}'),
+('po_seller', '{bill_from text !,description text,enabled boolean ! = true,seeded boolean ! = false,created_at timestamp with time zone !}'),
+('po_seller_alias', '{alias text !,bill_from text !,enabled boolean ! = true,seeded boolean ! = false,created_at timestamp with time zone !}'),
+('po_taxonomy', '{line_type po_line_type !,label text,out_of_cycle_only boolean,enabled boolean ! = true,seeded boolean ! = false,created_at timestamp with time zone !}'),
+('po_seller_line_type', '{bill_from text !,line_type po_line_type !,enabled boolean ! = true,seeded boolean ! = false,created_at timestamp with time zone !}'),
 ('po_account', ARRAY['account_id text !', 'currency text ! = ''USD''::text',
 	'period_basis text ! = ''billing_period''::text', 'time_zone text ! = ''UTC''::text',
 	'max_active_orders integer ! = 100', 'max_line_items integer ! = 100', 'max_contacts integer ! = 10',
@@ -86,7 +86,7 @@ FROM want w LEFT JOIN have h USING (table_name);
 CREATE TEMP TABLE header AS
 	SELECT e.n AS enum, m.n AS place, m.v[1] AS prefix, m.v[2] AS name, m.v[3] AS start
 	FROM regexp_matches(:'header', 'enum\s*\{([^}]*)\}', 'g') WITH ORDINALITY e(body, n),
-		regexp_matches(e.body[1], 'Anum_(account|alias|change|contact|invoice|ledger|line_item|member|notification|order|seller|taxonomy)_(\w+)(\s*=\s*1\y)?', 'g')
+		regexp_matches(e.body[1], 'Anum_(account|alias|bills|change|contact|invoice|ledger|line_item|member|notification|order|seller|taxonomy)_(\w+)(\s*=\s*1\y)?', 'g')
 			WITH ORDINALITY m(v, n);
 SELECT cmp_ok((SELECT count(*) FROM header)::int, '>=', 80, 'src/schema.h was read, and has its columns');
 SELECT is_empty('SELECT enum, name FROM header WHERE (place = 1) <> (start IS NOT NULL)',
@@ -94,7 +94,7 @@ SELECT is_empty('SELECT enum, name FROM header WHERE (place = 1) <> (start IS NO
 SELECT is_empty($$
 	SELECT h.prefix, h.name, h.place, a.attnum FROM header h
 	LEFT JOIN pg_attribute a ON a.attname = h.name AND a.attrelid = to_regclass('po_' || CASE h.prefix
-		WHEN 'alias' THEN 'seller_alias' WHEN 'member' THEN 'account_member'
+		WHEN 'alias' THEN 'seller_alias' WHEN 'member' THEN 'account_member' WHEN 'bills' THEN 'seller_line_type'
 		WHEN 'change' THEN 'change_log' ELSE h.prefix END)
 	WHERE a.attnum IS DISTINCT FROM h.place$$,
 	'every column number of src/schema.h is that of the table');
