@@ -466,20 +466,23 @@ COMMENT ON CAST (text AS po_line_type) IS 'the type of charge that is written th
 -- Reference data: sellers, their other names, types of charge
 --
 -- Seeds are dumped whole and switched off, never deleted: po_seed_trigger lets
--- the owner's insert of a seed that exists (a restore) update it.
+-- the owner's insert of a seed that exists (a restore) update it. created_at
+-- loses its default below, when the seeds are there.
 --
 CREATE TABLE po_seller (
 	bill_from text COLLATE "C" PRIMARY KEY CHECK (bill_from <> ''),
 	description text,
 	enabled boolean NOT NULL DEFAULT true,
-	seeded boolean NOT NULL DEFAULT false
+	seeded boolean NOT NULL DEFAULT false,
+	created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
 
 CREATE TABLE po_seller_alias (
 	alias text COLLATE "C" PRIMARY KEY CHECK (alias <> ''),
 	bill_from text COLLATE "C" NOT NULL REFERENCES po_seller,
 	enabled boolean NOT NULL DEFAULT true,
-	seeded boolean NOT NULL DEFAULT false
+	seeded boolean NOT NULL DEFAULT false,
+	created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
 
 CREATE TABLE po_taxonomy (
@@ -487,7 +490,8 @@ CREATE TABLE po_taxonomy (
 	label text,
 	out_of_cycle_only boolean,
 	enabled boolean NOT NULL DEFAULT true,
-	seeded boolean NOT NULL DEFAULT false
+	seeded boolean NOT NULL DEFAULT false,
+	created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
 
 CREATE TABLE po_seller_line_type (
@@ -495,6 +499,7 @@ CREATE TABLE po_seller_line_type (
 	line_type po_line_type NOT NULL REFERENCES po_taxonomy,
 	enabled boolean NOT NULL DEFAULT true,
 	seeded boolean NOT NULL DEFAULT false,
+	created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
 	PRIMARY KEY (bill_from, line_type)
 );
 
@@ -746,6 +751,33 @@ INSERT INTO po_seller_line_type (bill_from, line_type, seeded)
 	OR t.line_type = 'marketplace'
 		AND s.bill_from IN ('AWS Inc.', 'AWS EMEA SARL', 'AWS Australia', 'AWS New Zealand')
 	OR t.line_type = 'professional_services' AND s.bill_from = 'AWS Inc.';
+
+ALTER TABLE po_seller ALTER created_at DROP DEFAULT;
+ALTER TABLE po_seller_alias ALTER created_at DROP DEFAULT;
+ALTER TABLE po_taxonomy ALTER created_at DROP DEFAULT;
+ALTER TABLE po_seller_line_type ALTER created_at DROP DEFAULT;
+
+--
+-- References
+--
+-- That what a new row refers to is there is asked by our own triggers, which
+-- take history as it is: pg_restore -j loads the tables in any order. What a
+-- delete or an update of the other side does remains with the foreign keys.
+--
+DO $$
+DECLARE
+	reference record;
+BEGIN
+	FOR reference IN
+		SELECT k.conrelid::pg_catalog.regclass AS relation, t.tgname
+		FROM pg_catalog.pg_constraint k
+		JOIN pg_catalog.pg_trigger t ON t.tgconstraint = k.oid AND t.tgrelid = k.conrelid
+		WHERE k.contype = 'f' AND k.confrelid = ANY (
+			'{po_seller,po_taxonomy,po_account,po_order}'::pg_catalog.regclass[])
+	LOOP
+		EXECUTE pg_catalog.format('ALTER TABLE %s DISABLE TRIGGER %I', reference.relation, reference.tgname);
+	END LOOP;
+END $$;
 
 --
 -- Time
@@ -1116,7 +1148,41 @@ BEGIN ATOMIC
 		i.po_number || ' ' || i.line_number, v.po_number || ' ' || v.line_number
 	FROM po_invoice v
 	JOIN po_line_item i ON i.account_id = v.account_id AND i.line_item_id = v.line_item_id
-	WHERE (i.po_number, i.line_number) IS DISTINCT FROM (v.po_number, v.line_number);
+	WHERE (i.po_number, i.line_number) IS DISTINCT FROM (v.po_number, v.line_number)
+	UNION ALL
+	SELECT r.account_id, r.po_number, r.line_number, r.line_item_id, r.what || ' does not exist', r.refers_to, NULL
+	FROM (
+		SELECT o.account_id, o.po_number, NULL AS line_number, NULL::bigint AS line_item_id,
+			'the account of an order' AS what, o.account_id AS refers_to
+		FROM po_order o WHERE NOT EXISTS (SELECT FROM po_account a WHERE a.account_id = o.account_id)
+		UNION ALL
+		SELECT o.account_id, o.po_number, NULL, NULL, 'the seller of an order', o.bill_from
+		FROM po_order o WHERE NOT EXISTS (SELECT FROM po_seller s WHERE s.bill_from = o.bill_from)
+		UNION ALL
+		SELECT i.account_id, i.po_number, i.line_number, i.line_item_id, 'the order of a line item', i.po_number
+		FROM po_line_item i
+		WHERE NOT EXISTS (SELECT FROM po_order o WHERE o.account_id = i.account_id AND o.po_number = i.po_number)
+		UNION ALL
+		SELECT c.account_id, c.po_number, NULL, NULL, 'the order of contact ' || c.email, c.po_number
+		FROM po_contact c
+		WHERE NOT EXISTS (SELECT FROM po_order o WHERE o.account_id = c.account_id AND o.po_number = c.po_number)
+		UNION ALL
+		SELECT n.account_id, n.po_number, n.line_number, NULL, 'the order of notification ' || n.notification_id, n.po_number
+		FROM po_notification n
+		WHERE NOT EXISTS (SELECT FROM po_order o WHERE o.account_id = n.account_id AND o.po_number = n.po_number)
+		UNION ALL
+		SELECT m.account_id, NULL, NULL, NULL, 'the payer of member ' || m.member_account_id, m.account_id
+		FROM po_account_member m WHERE NOT EXISTS (SELECT FROM po_account a WHERE a.account_id = m.account_id)
+		UNION ALL
+		SELECT NULL, NULL, NULL, NULL, 'the seller of alias ' || l.alias, l.bill_from
+		FROM po_seller_alias l WHERE NOT EXISTS (SELECT FROM po_seller s WHERE s.bill_from = l.bill_from)
+		UNION ALL
+		SELECT NULL, NULL, NULL, NULL, 'the seller of type ' || t.line_type::text, t.bill_from
+		FROM po_seller_line_type t WHERE NOT EXISTS (SELECT FROM po_seller s WHERE s.bill_from = t.bill_from)
+		UNION ALL
+		SELECT NULL, NULL, NULL, NULL, 'the type that ' || t.bill_from || ' bills', t.line_type::text
+		FROM po_seller_line_type t WHERE NOT EXISTS (SELECT FROM po_taxonomy x WHERE x.line_type = t.line_type)
+	) r;
 END;
 
 --
@@ -1359,6 +1425,7 @@ COMMENT ON COLUMN po_seller.bill_from IS 'name of the seller, such as AWS Inc.; 
 COMMENT ON COLUMN po_seller.description IS 'what the seller is for, such as a country';
 COMMENT ON COLUMN po_seller.enabled IS 'false: no new order may name this seller';
 COMMENT ON COLUMN po_seller.seeded IS 'came with the extension: cannot be deleted, only switched off';
+COMMENT ON COLUMN po_seller.created_at IS 'written by po_mgmt: when the row was inserted; given only for history, such as a restore';
 COMMENT ON INDEX po_seller_pkey IS 'one row for each seller';
 
 -- po_seller_alias
@@ -1367,6 +1434,7 @@ COMMENT ON COLUMN po_seller_alias.alias IS 'other name, such as the legal name o
 COMMENT ON COLUMN po_seller_alias.bill_from IS 'the seller that it stands for; its name is what is stored';
 COMMENT ON COLUMN po_seller_alias.enabled IS 'false: the alias is not accepted any more';
 COMMENT ON COLUMN po_seller_alias.seeded IS 'came with the extension: cannot be deleted, only switched off';
+COMMENT ON COLUMN po_seller_alias.created_at IS 'written by po_mgmt: when the row was inserted; given only for history, such as a restore';
 COMMENT ON INDEX po_seller_alias_pkey IS 'one row for each other name';
 
 -- po_taxonomy
@@ -1376,6 +1444,7 @@ COMMENT ON COLUMN po_taxonomy.label IS 'name for people';
 COMMENT ON COLUMN po_taxonomy.out_of_cycle_only IS 'true: pays only for invoices outside the monthly billing cycle; null: as the type above it';
 COMMENT ON COLUMN po_taxonomy.enabled IS 'false: no new line item may have this type';
 COMMENT ON COLUMN po_taxonomy.seeded IS 'came with the extension: cannot be deleted, only switched off';
+COMMENT ON COLUMN po_taxonomy.created_at IS 'written by po_mgmt: when the row was inserted; given only for history, such as a restore';
 COMMENT ON INDEX po_taxonomy_pkey IS 'one row for each type of charge';
 
 -- po_seller_line_type
@@ -1384,6 +1453,7 @@ COMMENT ON COLUMN po_seller_line_type.bill_from IS 'the seller';
 COMMENT ON COLUMN po_seller_line_type.line_type IS 'a type that it bills, with all types below it; the type all needs no row';
 COMMENT ON COLUMN po_seller_line_type.enabled IS 'false: the seller does not bill it any more';
 COMMENT ON COLUMN po_seller_line_type.seeded IS 'came with the extension: cannot be deleted, only switched off';
+COMMENT ON COLUMN po_seller_line_type.created_at IS 'written by po_mgmt: when the row was inserted; given only for history, such as a restore';
 COMMENT ON INDEX po_seller_line_type_pkey IS 'one row for each seller and type';
 
 -- po_account

@@ -47,6 +47,12 @@ enum
 
 enum
 {
+	Anum_bills_bill_from = 1,
+	Anum_bills_line_type
+};
+
+enum
+{
 	Anum_account_account_id = 1,
 	Anum_account_currency,
 	Anum_account_period_basis,
@@ -117,6 +123,12 @@ enum
 
 enum
 {
+	Anum_member_member_account_id = 1,
+	Anum_member_account_id
+};
+
+enum
+{
 	Anum_invoice_account_id = 1,
 	Anum_invoice_bill_from,
 	Anum_invoice_invoice_id,
@@ -159,6 +171,13 @@ enum
 	Anum_ledger_recorded_at,
 	Anum_ledger_recorded_by,
 	Anum_ledger_note
+};
+
+enum
+{
+	Anum_notification_notification_id = 1,
+	Anum_notification_account_id,
+	Anum_notification_po_number
 };
 
 #endif							/* PO_SCHEMA_H */

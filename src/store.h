@@ -34,6 +34,10 @@ typedef enum PoStatement
 	PO_READ_TAXONOMY,
 	PO_READ_SELLER_ENABLED,
 	PO_READ_TYPE_ENABLED,
+	PO_KEEP_SELLER,
+	PO_KEEP_TYPE,
+	PO_KEEP_ACCOUNT,
+	PO_KEEP_ORDER,
 	PO_READ_SELLER_BILLS,
 	PO_COUNT_ACTIVE_ORDERS,
 	PO_COUNT_LINE_ITEMS,
@@ -76,6 +80,7 @@ typedef enum PoStatement
  */
 extern uint64 po_execute(Oid schema, PoStatement statement, const Datum *args,
 						 const char *nulls, bool read_only);
+extern uint64 po_execute_seed(const char *sql, Oid row_type, Datum row);
 extern Oid	po_table_oid(Oid schema, PoTable table);
 extern void po_check_triggers(Oid schema, PoTable which);
 extern bool po_store_is_writing(void);

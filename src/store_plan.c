@@ -74,6 +74,15 @@ static const PoStatementText statements[PO_NSTATEMENTS] = {
 		"SELECT enabled FROM @.po_seller WHERE bill_from" EQ "$1"},
 	[PO_READ_TYPE_ENABLED] = {"l",
 		"SELECT enabled FROM @.po_taxonomy WHERE line_type OPERATOR(@.=) $1"},
+	/* what a row refers to: it stays while the transaction runs, as under a foreign key */
+	[PO_KEEP_SELLER] = {"t",
+		"SELECT enabled FROM @.po_seller WHERE bill_from" EQ "$1 FOR KEY SHARE"},
+	[PO_KEEP_TYPE] = {"l",
+		"SELECT enabled FROM @.po_taxonomy WHERE line_type OPERATOR(@.=) $1 FOR KEY SHARE"},
+	[PO_KEEP_ACCOUNT] = {"t",
+		"SELECT 1 FROM @.po_account WHERE account_id" EQ "$1 FOR KEY SHARE"},
+	[PO_KEEP_ORDER] = {"tt",
+		"SELECT 1 FROM @.po_order WHERE account_id" EQ "$1 AND po_number" EQ "$2 FOR KEY SHARE"},
 	[PO_READ_SELLER_BILLS] = {"tL",
 		"SELECT NOT EXISTS (SELECT FROM @.po_seller_line_type WHERE bill_from" EQ "$1)"
 		" OR EXISTS (SELECT FROM @.po_seller_line_type WHERE bill_from" EQ "$1"
@@ -489,5 +498,27 @@ po_execute(Oid schema, PoStatement statement, const Datum *args,
 	if (result < 0)
 		elog(ERROR, "statement %d of the store failed: %s", statement,
 			 SPI_result_code_string(result));
+	return SPI_processed;
+}
+
+/*
+ * Runs the update of a seed by a restore's row, which is the parameter.  Its
+ * text depends on the columns that the table has, so it has no plan here.
+ */
+uint64
+po_execute_seed(const char *sql, Oid row_type, Datum row)
+{
+	int			outer_depth = writing_depth;
+
+	PG_TRY();
+	{
+		writing_depth = po_trigger_depth();
+		SPI_execute_with_args(sql, 1, &row_type, &row, NULL, false, 0);
+	}
+	PG_FINALLY();
+	{
+		writing_depth = outer_depth;
+	}
+	PG_END_TRY();
 	return SPI_processed;
 }

@@ -140,7 +140,8 @@ po_touch_order(Oid schema, text *account_id, text *po_number, TimestampTz stamp)
 
 /*
  * Gives the seed that has the row's key the row's other columns; false where
- * there is none.  The columns and the key are those that the table has.
+ * there is none.  The columns and the key are those that the table has.  The
+ * time stays where the row has none.
  */
 bool
 po_update_seed(Relation rel, HeapTuple row)
@@ -168,16 +169,17 @@ po_update_seed(Relation rel, HeapTuple row)
 		if (bms_is_member(att->attnum - FirstLowInvalidHeapAttributeNumber, key))
 			appendStringInfo(&where, " AND t.%s OPERATOR(%s.=) ($1).%s", name,
 							 own ? schema : "pg_catalog", name);
+		else if (strcmp(NameStr(att->attname), "created_at") == 0)
+			appendStringInfo(&set, "%s%s = COALESCE(($1).%s, t.%s)",
+							 set.len > 0 ? ", " : "", name, name, name);
 		else
 			appendStringInfo(&set, "%s%s = ($1).%s", set.len > 0 ? ", " : "",
 							 name, name);
 	}
 	SPI_connect();
-	SPI_execute_with_args(psprintf("UPDATE %s.%s t SET %s WHERE t.seeded%s",
-								   schema, RelationGetRelationName(rel),
-								   set.data, where.data),
-						  1, &type, &arg, NULL, false, 0);
-	updated = SPI_processed > 0;
+	updated = po_execute_seed(psprintf("UPDATE %s.%s t SET %s WHERE t.seeded%s",
+									   schema, RelationGetRelationName(rel),
+									   set.data, where.data), type, arg) > 0;
 	SPI_finish();
 	return updated;
 }

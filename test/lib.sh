@@ -160,7 +160,7 @@ missing() {    # missing PACKAGE WHAT, each said once
 	MISSING+=("$2")
 }
 
-# find_missing WHAT...: what of build, server, pgtap, tap is not there.
+# find_missing WHAT...: what of build, server, pgtap, tap, chroot is not there.
 find_missing() {
 	local what debian=no bin
 	MISSING=() MISSING_DEB=()
@@ -200,12 +200,16 @@ find_missing() {
 				have_test_cluster ||
 					missing "postgresql-server-dev-$PGVERSION" "PostgreSQL::Test::Cluster (tests with several servers or sessions)"
 				;;
+			chroot)
+				have mmdebstrap || missing mmdebstrap 'mmdebstrap (makes a small Debian with another PostgreSQL)'
+				have unshare || missing util-linux 'unshare'
+				;;
 			*) die "need: what is $what?" ;;
 		esac
 	done
 }
 
-# need WHAT...: build, server, pgtap, tap. Chooses the PostgreSQL and installs what is missing.
+# need WHAT...: build, server, pgtap, tap, chroot. Chooses the PostgreSQL and installs what is missing.
 need() {
 	local i before
 	if [ -n "${PG_CONFIG:-}" ]; then

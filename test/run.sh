@@ -110,8 +110,8 @@ tests_of() {
 count_tap() {
 	local ok not_ok skip
 	# a TODO that fails is no failure; a skipped assertion is no pass
-	ok=$(grep -cE '^ok ([0-9]|-)|^not ok\b.*# *TODO' "$3" || true)
-	skip=$(grep -ciE '^ok ([0-9]|-).*# *skip' "$3" || true)
+	ok=$(grep -cE '^ok .|^not ok\b.*# *TODO' "$3" || true)
+	skip=$(grep -ciE '^ok\b.*# *skip' "$3" || true)
 	not_ok=$(grep -E '^not ok\b' "$3" | grep -cviE '# *todo' || true)
 	ok=$((ok - skip))
 	if [ "$4" -ne 0 ] && [ "$not_ok" -eq 0 ]; then
@@ -134,7 +134,7 @@ count_tap() {
 
 # show FILE LINES: what went wrong, without the assertions that went well
 show() {
-	grep -vE '^ok [0-9]' "$1" | tail -n "$2" | sed 's/^/    | /'
+	{ grep -vE '^ok\b' "$1" || true; } | tail -n "$2" | sed 's/^/    | /'
 }
 
 # ---------------------------------------------------------------------------
@@ -195,7 +195,7 @@ installcheck() { # installcheck SUITE MAKE-ARGUMENT...
 				*) passed "$suite" "$name" "$note" ;;
 			esac
 		done
-	ok=$(grep -cE '^ok ([0-9]|-)|^test .* \.\.\. +ok\b' "$log" || true)
+	ok=$(grep -cE '^ok [0-9]|^test .* \.\.\. +ok\b' "$log" || true)
 	not_ok=$(grep -cE '^not ok [0-9]|^test .* \.\.\. +FAILED' "$log" || true)
 	PASSED=$((PASSED + ok))
 	FAILED=$((FAILED + not_ok))
@@ -252,7 +252,7 @@ suite_tap() {
 		count_tap tap "$name" "$dir/$name.log" $status
 		if [ -d "$STAGE/tree/tap/$name/tmp_check/log" ]; then
 			cp -R "$STAGE/tree/tap/$name/tmp_check/log" "$dir/$name"
-			if [ $status -ne 0 ]; then
+			if [ $status -ne 0 ] && [ -s "$dir/$name/regress_log_$name" ]; then
 				say "    the end of results/tap/$name/regress_log_$name:"
 				show "$dir/$name/regress_log_$name" 30
 			fi

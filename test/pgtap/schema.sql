@@ -11,6 +11,10 @@ CREATE TEMP VIEW ext AS
 	SELECT d.classid, d.objid FROM pg_depend d
 	JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass
 	WHERE e.extname = 'po_mgmt' AND d.deptype = 'e';
+-- from 17 on array types and row types of tables are members of the extension, too
+CREATE TEMP VIEW ext_types AS
+	SELECT t.* FROM ext JOIN pg_type t ON t.oid = objid AND classid = 'pg_type'::regclass LEFT JOIN pg_class c ON c.oid = t.typrelid
+	WHERE t.typcategory <> 'A' AND (c.relkind = 'c' OR c.oid IS NULL);
 CREATE TEMP VIEW ext_tables AS
 	SELECT c.oid, c.relname::text AS name FROM ext JOIN pg_class c ON c.oid = ext.objid
 	WHERE ext.classid = 'pg_class'::regclass AND c.relkind = 'r';
@@ -22,10 +26,10 @@ CREATE TEMP VIEW ext_functions AS
 --
 CREATE TEMP TABLE want (table_name text, columns text[]);
 INSERT INTO want VALUES
-('po_seller', '{bill_from text !,description text,enabled boolean ! = true,seeded boolean ! = false}'),
-('po_seller_alias', '{alias text !,bill_from text !,enabled boolean ! = true,seeded boolean ! = false}'),
-('po_taxonomy', '{line_type po_line_type !,label text,out_of_cycle_only boolean,enabled boolean ! = true,seeded boolean ! = false}'),
-('po_seller_line_type', '{bill_from text !,line_type po_line_type !,enabled boolean ! = true,seeded boolean ! = false}'),
+('po_seller', '{bill_from text !,description text,enabled boolean ! = true,seeded boolean ! = false,created_at timestamp with time zone !}'),
+('po_seller_alias', '{alias text !,bill_from text !,enabled boolean ! = true,seeded boolean ! = false,created_at timestamp with time zone !}'),
+('po_taxonomy', '{line_type po_line_type !,label text,out_of_cycle_only boolean,enabled boolean ! = true,seeded boolean ! = false,created_at timestamp with time zone !}'),
+('po_seller_line_type', '{bill_from text !,line_type po_line_type !,enabled boolean ! = true,seeded boolean ! = false,created_at timestamp with time zone !}'),
 ('po_account', ARRAY['account_id text !', 'currency text ! = ''USD''::text',
 	'period_basis text ! = ''billing_period''::text', 'time_zone text ! = ''UTC''::text',
 	'max_active_orders integer ! = 100', 'max_line_items integer ! = 100', 'max_contacts integer ! = 10',
@@ -82,7 +86,7 @@ FROM want w LEFT JOIN have h USING (table_name);
 CREATE TEMP TABLE header AS
 	SELECT e.n AS enum, m.n AS place, m.v[1] AS prefix, m.v[2] AS name, m.v[3] AS start
 	FROM regexp_matches(:'header', 'enum\s*\{([^}]*)\}', 'g') WITH ORDINALITY e(body, n),
-		regexp_matches(e.body[1], 'Anum_(account|alias|change|contact|invoice|ledger|line_item|member|notification|order|seller|taxonomy)_(\w+)(\s*=\s*1\y)?', 'g')
+		regexp_matches(e.body[1], 'Anum_(account|alias|bills|change|contact|invoice|ledger|line_item|member|notification|order|seller|taxonomy)_(\w+)(\s*=\s*1\y)?', 'g')
 			WITH ORDINALITY m(v, n);
 SELECT cmp_ok((SELECT count(*) FROM header)::int, '>=', 80, 'src/schema.h was read, and has its columns');
 SELECT is_empty('SELECT enum, name FROM header WHERE (place = 1) <> (start IS NOT NULL)',
@@ -90,7 +94,7 @@ SELECT is_empty('SELECT enum, name FROM header WHERE (place = 1) <> (start IS NO
 SELECT is_empty($$
 	SELECT h.prefix, h.name, h.place, a.attnum FROM header h
 	LEFT JOIN pg_attribute a ON a.attname = h.name AND a.attrelid = to_regclass('po_' || CASE h.prefix
-		WHEN 'alias' THEN 'seller_alias' WHEN 'member' THEN 'account_member'
+		WHEN 'alias' THEN 'seller_alias' WHEN 'member' THEN 'account_member' WHEN 'bills' THEN 'seller_line_type'
 		WHEN 'change' THEN 'change_log' ELSE h.prefix END)
 	WHERE a.attnum IS DISTINCT FROM h.place$$,
 	'every column number of src/schema.h is that of the table');
@@ -157,7 +161,7 @@ SELECT set_eq($$SELECT c.relname::text || ' ' || a.attrelid::regclass || '.' || 
 --
 -- Types, operators, casts
 --
-SELECT set_eq($$SELECT t.typname || ' ' || t.typtype::text FROM ext JOIN pg_type t ON t.oid = objid AND classid = 'pg_type'::regclass$$,
+SELECT set_eq($$SELECT t.typname || ' ' || t.typtype::text FROM ext_types t$$,
 	ARRAY['po_month b', 'po_month_range r', 'po_month_multirange m', 'po_line_type b', 'po_match c', 'po_explanation c'], 'types');
 SELECT results_eq($$SELECT typlen::int, typbyval, typalign::text FROM pg_type WHERE oid = 'po_month'::regtype$$,
 	$$VALUES (4, true, 'i')$$, 'po_month: 4 bytes, by value');
@@ -294,7 +298,7 @@ SELECT set_eq($$SELECT t.name FROM ext_tables t JOIN pg_trigger g ON g.tgrelid =
 --
 -- Comments, on all that users see
 --
-SELECT is_empty($$SELECT t.typname FROM ext JOIN pg_type t ON t.oid = objid AND classid = 'pg_type'::regclass
+SELECT is_empty($$SELECT t.typname FROM ext_types t
 	WHERE coalesce(obj_description(t.oid, 'pg_type'), obj_description(t.typrelid, 'pg_class'), '') = ''$$, 'every type has a comment');
 SELECT is_empty($$SELECT name FROM ext_tables WHERE coalesce(obj_description(oid, 'pg_class'), '') = ''$$, 'every table has a comment');
 SELECT is_empty($$SELECT c.relname, a.attname FROM ext JOIN pg_class c ON c.oid = objid AND classid = 'pg_class'::regclass AND c.relkind IN ('r', 'v')
