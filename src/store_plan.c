@@ -512,7 +512,7 @@ po_execute_seed(const char *sql, Oid row_type, Datum row)
 
 	PG_TRY();
 	{
-		writing_depth = po_trigger_depth();
+		writing_depth = trigger_depth();
 		SPI_execute_with_args(sql, 1, &row_type, &row, NULL, false, 0);
 	}
 	PG_FINALLY();
