@@ -4,33 +4,45 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
 #include "flight.h"
 
-/* one line item: its balance, and an entry that says why */
-static void
-repair(Oid schema, text *account_id, const PoBroken *broken, TimestampTz now)
+/* the entries first, which say why; the number of line items that were mended */
+static int64
+repair(Oid schema, text *account_id, PoRepair *repairs, int nrepairs)
 {
-	PoEntry		entry = {0};
-	Datum		args[] = {
-		PointerGetDatum(account_id), Int64GetDatum(broken->line_item_id),
-		NumericGetDatum(broken->balance)
-	};
+	TimestampTz now = po_statement_time(schema, account_id, PO_FOR_BOOKING);
+	PoEntry    *entries = palloc(Max(nrepairs, 1) * sizeof(PoEntry));
+	int64		nmended = 0;
 
-	entry.account_id = account_id;
-	entry.line_item_id = broken->line_item_id;
-	entry.po_number = broken->po_number;
-	entry.line_number = broken->line_number;
-	entry.kind = "repaired";
-	entry.amount = broken->missing;
-	entry.balance_after = broken->balance;
-	entry.recorded_at = now;
-	entry.recorded_by = po_user();
-	entry.note = cstring_to_text("balance and ledger made what the invoices leave");
-	po_write_ledger(schema, &entry, 1);
-	po_write(schema, PO_REPAIR, args, NULL);
+	for (int i = 0; i < nrepairs; i++)
+	{
+		entries[i] = repairs[i].entry;
+		entries[i].kind = "repaired";
+		entries[i].recorded_at = now;
+		entries[i].recorded_by = po_user();
+		entries[i].note = cstring_to_text(entries[i].invoice_id != NULL ?
+										  "ledger of the invoice made what is booked" :
+										  "balance and ledger made what the invoices leave");
+		if (i == 0 || entries[i].line_item_id != entries[i - 1].line_item_id)
+			nmended++;
+	}
+	po_write_ledger(schema, entries, nrepairs);
+	for (int i = 0; i < nrepairs; i++)
+	{
+		Datum		args[] = {
+			PointerGetDatum(account_id), Int64GetDatum(entries[i].line_item_id),
+			NumericGetDatum(repairs[i].balance)
+		};
+
+		CHECK_FOR_INTERRUPTS();
+		if (repairs[i].balance != NULL)
+			po_write(schema, PO_REPAIR, args, NULL);
+	}
+	return nmended;
 }
 
 /* the number of line items that were mended */
@@ -41,9 +53,9 @@ po_repair(PG_FUNCTION_ARGS)
 	Oid			schema = get_func_namespace(fcinfo->flinfo->fn_oid);
 	text	   *account_id;
 	PoIdentity	caller;
-	PoBroken   *broken;
-	int			nbroken;
-	TimestampTz now;
+	PoRepair   *repairs;
+	int			nrepairs;
+	int64		nmended;
 
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
@@ -53,11 +65,10 @@ po_repair(PG_FUNCTION_ARGS)
 	account_id = PG_GETARG_TEXT_PP(0);
 	po_become_table_owner(schema, PO_LINE_ITEM, &caller);
 	po_flight_close(schema);
-	now = po_statement_time(schema, account_id, PO_FOR_BOOKING);
-	broken = po_read_broken(schema, account_id, &nbroken);
-	for (int i = 0; i < nbroken; i++)
-		repair(schema, account_id, &broken[i], now);
+	po_statement_account(schema, account_id, PO_FOR_BOOKING);
+	repairs = po_read_repairs(schema, account_id, &nrepairs);
+	nmended = repair(schema, account_id, repairs, nrepairs);
 	po_flight_close(schema);
 	po_become(&caller);
-	PG_RETURN_INT64(nbroken);
+	PG_RETURN_INT64(nmended);
 }

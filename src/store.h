@@ -53,7 +53,7 @@ typedef enum PoStatement
 	PO_READ_FOLLOWERS,
 	PO_READ_CLOSED_FOLLOWER,
 	PO_READ_UNASSOCIATED,
-	PO_READ_BROKEN,
+	PO_READ_REPAIRS,
 	PO_READ_ACCOUNT_ENTRY,
 	/* as the user who asks, like statements of his own */
 	PO_SET_STATUS,
@@ -153,15 +153,12 @@ typedef struct PoEntry
 	text	   *note;			/* or NULL */
 } PoEntry;
 
-/* a line item whose balance or ledger is not what the invoices leave */
-typedef struct PoBroken
+/* what mends a line item: an entry, and with the last one its balance */
+typedef struct PoRepair
 {
-	int64		line_item_id;
-	text	   *po_number;
-	text	   *line_number;
-	Numeric		balance;		/* as it should be */
-	Numeric		missing;		/* what the ledger lacks to add up to it */
-} PoBroken;
+	PoEntry		entry;
+	Numeric		balance;		/* as it should be; or NULL */
+} PoRepair;
 
 /* who we were before we became the tables' owner */
 typedef struct PoIdentity
@@ -174,6 +171,7 @@ extern void po_become_role(Oid role, PoIdentity *before);
 extern void po_become_table_owner(Oid schema, PoTable table, PoIdentity *before);
 extern void po_become(const PoIdentity *before);
 extern text *po_user(void);
+extern void po_check_written(bool as_meant, const char *table);
 extern bool po_lock_account(Oid schema, text *account_id, PoAccount *account);
 extern void po_add_account(Oid schema, text *account_id);
 extern void po_touch_order(Oid schema, text *account_id, text *po_number,
@@ -191,7 +189,7 @@ extern int64 po_next_id(Oid schema, const char *sequence);
 extern PoInvoice *po_read_invoices(Oid schema, PoStatement statement,
 								   const Datum *args, int *ninvoices);
 extern Datum po_read_datum(Oid schema, PoStatement statement, const Datum *args);
-extern PoBroken *po_read_broken(Oid schema, text *account_id, int *nbroken);
+extern PoRepair *po_read_repairs(Oid schema, text *account_id, int *nrepairs);
 extern bool po_read_month(Oid schema, PoStatement statement, const Datum *args,
 						  PoMonth *month);
 extern void po_write(Oid schema, PoStatement statement, const Datum *args,

@@ -25,7 +25,9 @@
 #include "store.h"
 
 #define EQ		" OPERATOR(pg_catalog.=) "
+#define NE		" OPERATOR(pg_catalog.<>) "
 #define PLUS	" OPERATOR(pg_catalog.+) "
+#define MINUS	" OPERATOR(pg_catalog.-) "
 
 #define LINE_ITEMS_OF_ORDERS \
 	"SELECT i.line_item_id, i.po_number, i.line_number, i.line_type, i.start_month," \
@@ -145,21 +147,47 @@ static const PoStatementText statements[PO_NSTATEMENTS] = {
 		" WHERE line_item_id IS NULL AND voided_at IS NULL"
 		" AND ($1 IS NULL OR account_id" EQ "$1)"
 		" ORDER BY account_id, issued_on, recorded_at, invoice_id"},
-	[PO_READ_BROKEN] = {"t",
-		"SELECT i.account_id, i.line_item_id, i.po_number, i.line_number,"
-		" i.total_value OPERATOR(pg_catalog.-) i.consumed_before OPERATOR(pg_catalog.-) b.booked,"
-		" i.total_value OPERATOR(pg_catalog.-) i.consumed_before OPERATOR(pg_catalog.-) b.booked"
-		" OPERATOR(pg_catalog.-) e.entered"
-		" FROM @.po_line_item i,"
-		" LATERAL (SELECT COALESCE(pg_catalog.sum(v.amount), 0) AS booked FROM @.po_invoice v"
-		" WHERE v.account_id" EQ "i.account_id AND v.po_number" EQ "i.po_number"
-		" AND v.line_item_id" EQ "i.line_item_id) b,"
-		" LATERAL (SELECT COALESCE(pg_catalog.sum(l.amount), 0) AS entered FROM @.po_ledger l"
-		" WHERE l.account_id" EQ "i.account_id AND l.line_item_id" EQ "i.line_item_id) e"
-		" WHERE i.account_id" EQ "$1 AND i.balance_tracked"
-		" AND (i.balance OPERATOR(pg_catalog.<>)"
-		" (i.total_value OPERATOR(pg_catalog.-) i.consumed_before OPERATOR(pg_catalog.-) b.booked)"
-		" OR i.balance OPERATOR(pg_catalog.<>) e.entered) ORDER BY i.line_item_id"},
+	/*
+	 * The entries that mend an account: for each invoice and line item what the
+	 * ledger lacks of what is booked, then for each tracked line item what it
+	 * lacks still of the balance that the invoices leave.
+	 */
+	[PO_READ_REPAIRS] = {"t",
+		"WITH v AS (SELECT line_item_id, bill_from, invoice_id, po_number, line_number, amount"
+		" FROM @.po_invoice WHERE account_id" EQ "$1 AND line_item_id IS NOT NULL),"
+		" l AS (SELECT line_item_id, bill_from, invoice_id, pg_catalog.max(po_number) AS po_number,"
+		" pg_catalog.max(line_number) AS line_number, pg_catalog.sum(amount) AS amount"
+		" FROM @.po_ledger WHERE account_id" EQ "$1 GROUP BY line_item_id, bill_from, invoice_id),"
+		" of_invoice AS (SELECT COALESCE(v.line_item_id, l.line_item_id) AS line_item_id,"
+		" COALESCE(v.po_number, l.po_number) AS po_number,"
+		" COALESCE(v.line_number, l.line_number) AS line_number,"
+		" COALESCE(v.bill_from, l.bill_from) AS bill_from,"
+		" COALESCE(v.invoice_id, l.invoice_id) AS invoice_id,"
+		" 0" MINUS "COALESCE(v.amount, 0)" MINUS "COALESCE(l.amount, 0) AS amount"
+		" FROM v FULL JOIN l ON l.line_item_id" EQ "v.line_item_id"
+		" AND l.bill_from" EQ "v.bill_from AND l.invoice_id" EQ "v.invoice_id"
+		" WHERE v.invoice_id IS NOT NULL OR l.invoice_id IS NOT NULL),"
+		" booked AS (SELECT line_item_id, pg_catalog.sum(amount) AS amount FROM v GROUP BY line_item_id),"
+		" entered AS (SELECT line_item_id, pg_catalog.sum(amount) AS amount FROM l GROUP BY line_item_id),"
+		" mended AS (SELECT line_item_id, pg_catalog.sum(amount) AS amount FROM of_invoice GROUP BY line_item_id),"
+		" item AS (SELECT i.line_item_id, i.po_number, i.line_number, i.balance,"
+		" COALESCE(e.amount, 0) AS entered,"
+		" i.total_value" MINUS "i.consumed_before" MINUS "COALESCE(b.amount, 0) AS expected,"
+		" i.total_value" MINUS "i.consumed_before" MINUS "COALESCE(b.amount, 0)"
+		MINUS "COALESCE(e.amount, 0)" MINUS "COALESCE(m.amount, 0) AS amount"
+		" FROM @.po_line_item i LEFT JOIN booked b ON b.line_item_id" EQ "i.line_item_id"
+		" LEFT JOIN entered e ON e.line_item_id" EQ "i.line_item_id"
+		" LEFT JOIN mended m ON m.line_item_id" EQ "i.line_item_id"
+		" WHERE i.account_id" EQ "$1 AND i.balance_tracked),"
+		" repair AS (SELECT o.*, NULL::pg_catalog.numeric AS expected FROM of_invoice o"
+		" WHERE o.amount" NE "0"
+		" UNION ALL SELECT line_item_id, po_number, line_number, NULL, NULL, amount, expected"
+		" FROM item WHERE amount" NE "0 OR balance" NE "expected)"
+		" SELECT r.line_item_id, r.po_number, r.line_number, r.bill_from, r.invoice_id, r.amount,"
+		" i.entered" PLUS "pg_catalog.sum(r.amount) OVER (PARTITION BY r.line_item_id"
+		" ORDER BY r.invoice_id, r.bill_from), r.expected"
+		" FROM repair r LEFT JOIN item i ON i.line_item_id" EQ "r.line_item_id"
+		" ORDER BY r.line_item_id, r.invoice_id, r.bill_from"},
 	[PO_READ_BALANCES] = {"TI",
 		"SELECT m.place, i.balance"
 		" FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2))"

@@ -52,6 +52,25 @@ column(uint64 row, int n, bool *isnull)
 						 isnull);
 }
 
+/* copies; NULL where it is null */
+static text *
+text_column(uint64 row, int n)
+{
+	bool		isnull;
+	Datum		value = column(row, n, &isnull);
+
+	return isnull ? NULL : DatumGetTextPCopy(value);
+}
+
+static Numeric
+numeric_column(uint64 row, int n)
+{
+	bool		isnull;
+	Datum		value = column(row, n, &isnull);
+
+	return isnull ? NULL : DatumGetNumericCopy(value);
+}
+
 /* ---- identity ---- */
 
 /*
@@ -90,6 +109,17 @@ po_user(void)
 
 /* ---- accounts ---- */
 
+/* a user's trigger must not drop or change what the store writes */
+void
+po_check_written(bool as_meant, const char *table)
+{
+	if (!as_meant)
+		ereport(ERROR,
+				(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+				 errmsg("what po_mgmt wrote to \"%s\" was changed or dropped by a trigger", table),
+				 errhint("Triggers on \"%s\" may look at its rows, but not change them.", table)));
+}
+
 /*
  * Locks an account by writing its row, for the rest of the transaction: its
  * bookings and changes of its configuration come one after another.  The time
@@ -111,6 +141,7 @@ po_lock_account(Oid schema, text *account_id, PoAccount *account)
 		po_account_from(account, values, nulls);
 	}
 	SPI_finish();
+	po_check_written(found || !po_exists(schema, PO_READ_ACCOUNT, &arg), "po_account");
 	return found;
 }
 
@@ -327,36 +358,31 @@ po_read_datum(Oid schema, PoStatement statement, const Datum *args)
 	return value;
 }
 
-PoBroken *
-po_read_broken(Oid schema, text *account_id, int *nbroken)
+PoRepair *
+po_read_repairs(Oid schema, text *account_id, int *nrepairs)
 {
 	Datum		arg = PointerGetDatum(account_id);
-	uint64		nrows = execute(schema, PO_READ_BROKEN, &arg, NULL);
-	PoBroken   *broken = palloc(Max(nrows, 1) * sizeof(PoBroken));
-	bool		isnull;
+	uint64		nrows = execute(schema, PO_READ_REPAIRS, &arg, NULL);
+	PoRepair   *repairs = palloc0(Max(nrows, 1) * sizeof(PoRepair));
 
 	for (uint64 row = 0; row < nrows; row++)
 	{
-		broken[row].line_item_id = DatumGetInt64(column(row, 2, &isnull));
-		broken[row].po_number = DatumGetTextPCopy(column(row, 3, &isnull));
-		broken[row].line_number = DatumGetTextPCopy(column(row, 4, &isnull));
-		broken[row].balance = DatumGetNumericCopy(column(row, 5, &isnull));
-		broken[row].missing = DatumGetNumericCopy(column(row, 6, &isnull));
+		PoEntry    *entry = &repairs[row].entry;
+		bool		isnull;
+
+		entry->account_id = account_id;
+		entry->line_item_id = DatumGetInt64(column(row, 1, &isnull));
+		entry->po_number = text_column(row, 2);
+		entry->line_number = text_column(row, 3);
+		entry->bill_from = text_column(row, 4);
+		entry->invoice_id = text_column(row, 5);
+		entry->amount = numeric_column(row, 6);
+		entry->balance_after = numeric_column(row, 7);
+		repairs[row].balance = numeric_column(row, 8);
 	}
 	SPI_finish();
-	*nbroken = nrows;
-	return broken;
-}
-
-/* a user's trigger must not drop or change what the store writes */
-static void
-check_written(bool as_meant, const char *table)
-{
-	if (!as_meant)
-		ereport(ERROR,
-				(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
-				 errmsg("what po_mgmt wrote to \"%s\" was changed or dropped by a trigger", table),
-				 errhint("Triggers on \"%s\" may look at its rows, but not change them.", table)));
+	*nrepairs = nrows;
+	return repairs;
 }
 
 bool
@@ -387,7 +413,7 @@ po_write_association(Oid schema, const Datum *args, const char *nulls, text *not
 	PG_TRY();
 	{
 		association_note = note;
-		check_written(execute(schema, PO_ASSOCIATE, args, nulls) == 1, "po_invoice");
+		po_check_written(execute(schema, PO_ASSOCIATE, args, nulls) == 1, "po_invoice");
 		SPI_finish();
 	}
 	PG_FINALLY();
@@ -476,7 +502,7 @@ po_move_balances(Oid schema, const PoMove *moves, int nmoves)
 		nexpected += moves[i].exists;
 	move_arguments(moves, nmoves, args);
 	nrows = execute(schema, PO_MOVE_BALANCES, args, NULL);
-	check_written(nrows == nexpected, "po_line_item");
+	po_check_written(nrows == nexpected, "po_line_item");
 	for (uint64 row = 0; row < nrows; row++)
 	{
 		bool		isnull;
@@ -486,11 +512,11 @@ po_move_balances(Oid schema, const PoMove *moves, int nmoves)
 
 		if (isnull || move->balance == NULL)
 		{
-			check_written(isnull && move->balance == NULL, "po_line_item");
+			po_check_written(isnull && move->balance == NULL, "po_line_item");
 			continue;
 		}
 		expected = po_money_add(move->balance, move->amount);
-		check_written(po_money_compare(DatumGetNumeric(after), expected) == 0, "po_line_item");
+		po_check_written(po_money_compare(DatumGetNumeric(after), expected) == 0, "po_line_item");
 	}
 	SPI_finish();
 }
@@ -541,7 +567,7 @@ po_write_ledger(Oid schema, const PoEntry *entries, int nentries)
 							po_next_id(schema, "po_ledger_entry_id_seq"), &entries[i]);
 	arg = array_datum(rows, NULL, nentries, ledger->rd_rel->reltype);
 	table_close(ledger, NoLock);
-	check_written(execute(schema, PO_WRITE_LEDGER, &arg, NULL) == (uint64) nentries,
+	po_check_written(execute(schema, PO_WRITE_LEDGER, &arg, NULL) == (uint64) nentries,
 				  "po_ledger");
 	SPI_finish();
 }

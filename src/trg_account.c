@@ -186,7 +186,11 @@ po_account_trigger(PG_FUNCTION_ARGS)
 	po_trigger_init(&trigger, fcinfo);
 	po_check_last(&trigger);
 	if (po_store_is_writing() && trigger.is_update)
+	{
+		po_check_written(po_int64(trigger.new, Anum_account_booked_at) >
+						 po_int64(trigger.old, Anum_account_booked_at), "po_account");
 		return po_trigger_result(&trigger);
+	}
 	if (trigger.is_insert)
 		before_insert(&trigger);
 	else if (trigger.is_update)

@@ -194,7 +194,10 @@ po_append_only_trigger(PG_FUNCTION_ARGS)
 
 	po_trigger_init(&trigger, fcinfo);
 	if (po_store_is_writing())
+	{
+		po_check_alone(&trigger);
 		return po_trigger_result(&trigger);
+	}
 	if (!trigger.is_insert)
 		refuse(&trigger, ERRCODE_INSUFFICIENT_PRIVILEGE,
 			   trigger.is_update ? "UPDATE" : "DELETE",

@@ -2,7 +2,7 @@
 -- what each kind of statement books, exact to the ledger's entries, whatever other triggers,
 -- savepoints and conflicts make of it. po_check_integrity() is asked after every step.
 BEGIN;
-SELECT plan(145);
+SELECT plan(159);
 SET LOCAL client_min_messages = warning;
 
 CREATE PROCEDURE po(account text, number text, seller text DEFAULT 'AWS Inc.', expiration text DEFAULT '2026-12') LANGUAGE sql AS $$
@@ -495,7 +495,7 @@ SELECT is((SELECT count(*) FROM po_check_integrity())::int, 0, 'the books are tr
 --
 SELECT is_empty('SELECT * FROM po_check_integrity() WHERE account_id <> ''edited''', 'all is well so far'); -- edited: see todo above
 DO $$ DECLARE n int; BEGIN FOR n IN 1..7 LOOP CALL po('bad' || n, 'P'); CALL li('bad' || n, 'P', '1', 100); CALL book('bad' || n, 'I1', 10); END LOOP; END $$;
-CREATE FUNCTION entry(account text, kind text, invoice text, amount numeric, after numeric, at timestamptz DEFAULT 'infinity') RETURNS void LANGUAGE sql AS $$
+CREATE FUNCTION entry(account text, kind text, invoice text, amount numeric, after numeric, at timestamptz DEFAULT clock_timestamp()) RETURNS void LANGUAGE sql AS $$
 	INSERT INTO po_ledger SELECT nextval('po_ledger_entry_id_seq'), account, line_item_id, 'P', '1', CASE WHEN invoice IS NOT NULL THEN 'AWS Inc.' END, invoice, kind, entry.amount, after, at, 'me'
 	FROM po_line_item i WHERE i.account_id = account
 $$;
@@ -520,6 +520,38 @@ INSERT INTO po_invoice SELECT account_id, bill_from, 'I3', kind, line_type, bill
 	FROM po_invoice WHERE account_id = 'bad7';
 SELECT is(violations('bad7'), 'Q 1 invoice I3 of AWS Inc. has another number than its line item: P 1 Q 1; P 1 the balance is not what the invoices leave: 80 90; Q 1 the ledger of invoice I3 of AWS Inc. does not add up to what is booked: -10 0', 'an invoice with another number, and without an entry');
 SELECT is((SELECT count(*) FROM po_check_integrity() WHERE account_id ~ '^bad')::int, 12, 'and that is all');
+
+-- po_repair() mends all but what would rewrite the ledger, and says so in it
+SELECT is(string_agg(a || '=' || po_repair(a), ' ' ORDER BY a), 'bad1=1 bad2=1 bad3=0 bad5=1 bad6=1', 'po_repair() tells how many line items it mended') FROM unnest('{bad1,bad2,bad3,bad5,bad6}'::text[]) a;
+SELECT is((SELECT string_agg(concat_ws(' ', account_id, invoice_id, amount, balance_after, note), '; ' ORDER BY account_id, entry_id)
+		FROM po_ledger WHERE entry_kind = 'repaired'),
+	'bad1 0 90 balance and ledger made what the invoices leave; bad2 -5 90 balance and ledger made what the invoices leave; '
+	'bad5 I1 -10 90 ledger of the invoice made what is booked; bad6 I2 1 90 ledger of the invoice made what is booked',
+	'by entries of its own, for an invoice where it is one');
+SELECT is(violations(a), NULL, a || ' is well again') FROM unnest('{bad1,bad2,bad5,bad6}'::text[]) a;
+SELECT matches(violations('bad3'), 'does not follow from the one before', 'what does not follow stays');
+SELECT is(po_repair('bad7'), 1::bigint, 'an invoice without an entry');
+SELECT is(violations('bad7'), 'Q 1 invoice I3 of AWS Inc. has another number than its line item: P 1 Q 1', 'has one then, and its line item the balance that it leaves');
+
+-- nobody's trigger changes what the extension writes
+CALL po('alone', 'P'); CALL li('alone', 'P', '1', 100);
+CREATE FUNCTION drop_row() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE FUNCTION set_back() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN NEW.booked_at := '2000-01-01'; RETURN NEW; END$$;
+SAVEPOINT alone;
+CREATE TRIGGER a_ BEFORE INSERT ON po_ledger FOR EACH ROW EXECUTE FUNCTION drop_row();
+SELECT throws_ok($$CALL book('alone', 'I1', 10)$$, '27000', 'what po_mgmt wrote to "po_ledger" was changed or dropped by a trigger', 'one on the ledger that drops an entry');
+ROLLBACK TO alone;
+CREATE FUNCTION one_more() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN NEW.amount := NEW.amount + 1; RETURN NEW; END$$;
+CREATE TRIGGER a_ BEFORE INSERT ON po_ledger FOR EACH ROW EXECUTE FUNCTION one_more();
+SELECT throws_ok($$CALL book('alone', 'I1', 10)$$, '55000', 'trigger "a_" of "po_ledger" would fire before a row is written', 'a BEFORE trigger on the ledger');
+ROLLBACK TO alone;
+CREATE TRIGGER a_ BEFORE UPDATE ON po_account FOR EACH ROW EXECUTE FUNCTION drop_row();
+SELECT throws_ok($$CALL book('alone', 'I1', 10)$$, '27000', 'what po_mgmt wrote to "po_account" was changed or dropped by a trigger', 'one that drops the write of the account');
+ROLLBACK TO alone;
+CREATE TRIGGER a_ BEFORE UPDATE ON po_account FOR EACH ROW EXECUTE FUNCTION set_back();
+SELECT throws_ok($$CALL book('alone', 'I1', 10)$$, '27000', 'what po_mgmt wrote to "po_account" was changed or dropped by a trigger', 'one that sets its time back');
+ROLLBACK TO alone;
+SELECT lives_ok($$CALL book('alone', 'I1', 10)$$, 'without them it is booked');
 
 SELECT finish();
 ROLLBACK;
