@@ -686,6 +686,7 @@ CREATE TABLE po_notification (
 	sent_at timestamptz,
 	attempts integer NOT NULL DEFAULT 0,
 	last_error text,
+	delivered_to text[] NOT NULL DEFAULT '{}',
 	PRIMARY KEY (account_id, notification_id),
 	FOREIGN KEY (account_id, po_number) REFERENCES po_order ON DELETE CASCADE
 );

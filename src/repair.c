@@ -8,12 +8,16 @@
 #include "utils/lsyscache.h"
 
 #include "flight.h"
+#include "notify.h"
 
 /* one line item: its balance, and an entry that says why */
 static void
 repair(Oid schema, text *account_id, const PoBroken *broken, TimestampTz now)
 {
 	PoEntry		entry = {0};
+	PoMove		item = {0};
+	PoAlert    *alert;
+	PoCrossings *crossings = po_crossings_make();
 	Datum		args[] = {
 		PointerGetDatum(account_id), Int64GetDatum(broken->line_item_id),
 		NumericGetDatum(broken->balance)
@@ -29,7 +33,14 @@ repair(Oid schema, text *account_id, const PoBroken *broken, TimestampTz now)
 	entry.recorded_at = now;
 	entry.recorded_by = po_user();
 	entry.note = cstring_to_text("balance and ledger made what the invoices leave");
+	item.account_id = account_id;
+	item.line_item_id = broken->line_item_id;
+	po_read_balances(schema, &item, 1);
+	alert = po_alert_make(item.total_value, item.thresholds);
 	po_write_ledger(schema, &entry, 1);
+	if (alert != NULL)
+		po_crossings_judge(crossings, &entry, alert, item.balance, alert);
+	po_crossings_notify(schema, crossings);
 	po_write(schema, PO_REPAIR, args, NULL);
 }
 

@@ -33,12 +33,23 @@
 	" FROM pg_catalog.unnest($2) WITH ORDINALITY AS o(po_number, place)" \
 	" JOIN @.po_line_item i ON i.account_id" EQ "$1 AND i.po_number" EQ "o.po_number"
 
+/* who is told of the order o */
+#define RECIPIENTS \
+	"(SELECT pg_catalog.array_agg(c.email ORDER BY c.email) FROM @.po_contact c" \
+	" WHERE c.account_id" EQ "o.account_id AND c.po_number" EQ "o.po_number)"
+
+#define WRITE_NOTIFICATIONS \
+	"INSERT INTO @.po_notification (notification_id, account_id, po_number, line_number," \
+	" kind, threshold, due_on, recipients, subject, body, created_at)" \
+	" SELECT notification_id, account_id, po_number, line_number, kind, threshold," \
+	" due_on, recipients, subject, body, created_at FROM pg_catalog.unnest($1)"
+
 typedef struct PoStatementText
 {
 	/*
 	 * One letter an argument: t text, i bigint, m po_month, l po_line_type,
-	 * n numeric, z timestamptz; capital letters are arrays of these, E one of
-	 * rows of the ledger.
+	 * n numeric, z timestamptz; capital letters are arrays of these, E and O
+	 * those of rows of the ledger and the outbox.
 	 */
 	const char *args;
 	const char *sql;
@@ -161,11 +172,26 @@ static const PoStatementText statements[PO_NSTATEMENTS] = {
 		" (i.total_value OPERATOR(pg_catalog.-) i.consumed_before OPERATOR(pg_catalog.-) b.booked)"
 		" OR i.balance OPERATOR(pg_catalog.<>) e.entered) ORDER BY i.line_item_id"},
 	[PO_READ_BALANCES] = {"TI",
-		"SELECT m.place, i.balance"
+		/* contacts first: without any, this is all that notifications cost */
+		"SELECT m.place, i.balance, i.total_value, CASE WHEN EXISTS"
+		" (SELECT FROM @.po_contact c WHERE c.account_id" EQ "i.account_id"
+		" AND c.po_number" EQ "i.po_number)"
+		" THEN (SELECT a.alert_thresholds FROM @.po_account a"
+		" WHERE a.account_id" EQ "i.account_id) END"
 		" FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2))"
 		" WITH ORDINALITY AS m(account_id, line_item_id, place)"
 		" JOIN @.po_line_item i ON i.account_id" EQ "m.account_id"
 		" AND i.line_item_id" EQ "m.line_item_id"},
+	[PO_READ_NOTICES] = {"TI",
+		"SELECT m.place, o.account_id, o.po_number, o.description, o.bill_from, o.currency,"
+		" a.time_zone, o.expiration_month, i.start_month, i.end_month, i.line_number,"
+		" i.description, @.po_label(i.line_type), i.total_value, i.balance, " RECIPIENTS
+		" FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2))"
+		" WITH ORDINALITY AS m(account_id, line_item_id, place)"
+		" JOIN @.po_line_item i ON i.account_id" EQ "m.account_id"
+		" AND i.line_item_id" EQ "m.line_item_id"
+		" JOIN @.po_order o ON o.account_id" EQ "i.account_id AND o.po_number" EQ "i.po_number"
+		" JOIN @.po_account a ON a.account_id" EQ "i.account_id"},
 	[PO_SET_STATUS] = {"ttt",
 		"UPDATE @.po_order o SET status = $3 WHERE account_id" EQ "$1"
 		" AND po_number" EQ "$2 RETURNING @.po_status(o)"},
@@ -207,6 +233,7 @@ static const PoStatementText statements[PO_NSTATEMENTS] = {
 		" recorded_at, recorded_by, note) SELECT entry_id, account_id, line_item_id,"
 		" po_number, line_number, bill_from, invoice_id, entry_kind, amount,"
 		" balance_after, recorded_at, recorded_by, note FROM pg_catalog.unnest($1)"},
+	[PO_WRITE_NOTIFICATIONS] = {"O", WRITE_NOTIFICATIONS},
 };
 
 static const char *const table_names[PO_NTABLES] = {
@@ -299,6 +326,8 @@ argument_type(Oid schema, char letter)
 			return get_array_type(own_type(schema, "po_line_type"));
 		case 'E':
 			return get_array_type(get_rel_type_id(po_table_oid(schema, PO_LEDGER)));
+		case 'O':
+			return get_array_type(get_rel_type_id(po_table_oid(schema, PO_NOTIFICATION)));
 	}
 	elog(ERROR, "unknown kind of argument: %c", letter);
 	return InvalidOid;			/* keep compiler quiet */
@@ -389,6 +418,8 @@ written_table(PoStatement statement)
 			return PO_LINE_ITEM;
 		case PO_WRITE_LEDGER:
 			return PO_LEDGER;
+		case PO_WRITE_NOTIFICATIONS:
+			return PO_NOTIFICATION;
 		case PO_ASSOCIATE:
 			return PO_INVOICE;
 		default:
