@@ -15,6 +15,7 @@
 #include "utils/fmgrprotos.h"
 
 #include "clock.h"
+#include "money.h"
 #include "notice.h"
 
 /* of a user's text, in bytes */
@@ -35,20 +36,13 @@ add_text(StringInfo out, const text *value)
 		appendStringInfoString(out, "...");
 }
 
-static Numeric
-calculate(PGFunction operation, Numeric a, Numeric b)
-{
-	return DatumGetNumeric(DirectFunctionCall2(operation, NumericGetDatum(a),
-											   NumericGetDatum(b)));
-}
-
 /* without zeros at its end */
 static char *
 number(Numeric value)
 {
 	Datum		trimmed = DirectFunctionCall1(numeric_trim_scale, NumericGetDatum(value));
 
-	return DatumGetCString(DirectFunctionCall1(numeric_out, trimmed));
+	return po_money_print(DatumGetNumeric(trimmed));
 }
 
 /* 1234567.5 as 1,234,567.50 USD */
@@ -74,24 +68,26 @@ add_money(StringInfo out, Numeric value, const text *currency)
 static void
 add_share(StringInfo out, Numeric share)
 {
-	appendStringInfo(out, "%s%%", number(calculate(numeric_mul, share, int64_to_numeric(100))));
+	appendStringInfo(out, "%s%%", number(po_money_multiply(share, int64_to_numeric(100))));
 }
 
 /* how much of the total value is left, to a tenth of a percent, never rounded up */
 static void
 add_left(StringInfo out, Numeric balance, Numeric total_value)
 {
-	Numeric		tenths;
+	Datum		tenths;
+	Datum		share;
 
-	if (po_numeric_sign(balance) < 0)
+	if (po_money_sign(balance) < 0)
 	{
 		appendStringInfoString(out, "overdrawn");
 		return;
 	}
-	tenths = calculate(numeric_div_trunc,
-					   calculate(numeric_mul, balance, int64_to_numeric(1000)), total_value);
-	appendStringInfo(out, "%s%% left",
-					 number(calculate(numeric_div, tenths, int64_to_numeric(10))));
+	tenths = DirectFunctionCall2(numeric_div_trunc,
+								 NumericGetDatum(po_money_multiply(balance, int64_to_numeric(1000))),
+								 NumericGetDatum(total_value));
+	share = DirectFunctionCall2(numeric_div, tenths, NumericGetDatum(int64_to_numeric(10)));
+	appendStringInfo(out, "%s%% left", number(DatumGetNumeric(share)));
 }
 
 static void
@@ -183,7 +179,7 @@ add_balance(StringInfo body, const PoNotice *notice, Numeric balance)
 {
 	add_amount(body, "Total value:", notice->total_value, notice);
 	add_amount(body, "Balance:", balance, notice);
-	if (po_numeric_sign(notice->total_value) > 0)
+	if (po_money_sign(notice->total_value) > 0)
 	{
 		appendStringInfoString(body, " (");
 		add_left(body, balance, notice->total_value);
@@ -225,7 +221,7 @@ void
 po_notice_balance(const PoNotice *notice, const PoEntry *cause,
 				  Numeric threshold, text **subject, text **body)
 {
-	bool		is_zero = po_numeric_sign(threshold) == 0;
+	bool		is_zero = po_money_sign(threshold) == 0;
 	StringInfoData out;
 
 	initStringInfo(&out);
@@ -259,6 +255,47 @@ po_notice_balance(const PoNotice *notice, const PoEntry *cause,
 						   "the amount of the line item, or add a line item or a purchase order.\n"
 						   "Where nothing better fits, invoices go on being booked on this line item,\n"
 						   "and its balance falls below zero.");
+	add_end(&out);
+	*body = cstring_to_text_with_len(out.data, out.len);
+}
+
+/* ---- expiration ---- */
+
+/* "expires on 31 Dec 2026" */
+static void
+add_expires(StringInfo out, const PoNotice *notice, DateADT last)
+{
+	appendStringInfoString(out, notice->today < last ? "expires on " :
+						   notice->today == last ? "expires today, " : "expired on ");
+	add_date(out, last);
+}
+
+void
+po_notice_expiration(const PoNotice *notice, text **subject, text **body)
+{
+	DateADT		last = po_month_last_day(notice->expiration_month);
+	StringInfoData out;
+
+	initStringInfo(&out);
+	appendStringInfoString(&out, "Purchase order ");
+	add_text(&out, notice->po_number);
+	appendStringInfoChar(&out, ' ');
+	add_expires(&out, notice, last);
+	*subject = cstring_to_text_with_len(out.data, out.len);
+
+	resetStringInfo(&out);
+	appendStringInfoString(&out, "Hello,\n\na purchase order ");
+	add_expires(&out, notice, last);
+	if (notice->today < last)
+		appendStringInfo(&out, ", in %d day%s", last - notice->today,
+						 last - notice->today == 1 ? "" : "s");
+	appendStringInfoString(&out, ".\n");
+	add_subject_lines(&out, notice);
+	if (notice->balance != NULL)
+		add_balance(&out, notice, notice->balance);
+	appendStringInfoString(&out, "\n\n"
+						   "What to do: if charges go on, extend this order, or add one for the months\n"
+						   "that follow. Without that, invoices for later months find no place on it.");
 	add_end(&out);
 	*body = cstring_to_text_with_len(out.data, out.len);
 }

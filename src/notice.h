@@ -16,4 +16,7 @@
 extern void po_notice_balance(const PoNotice *notice, const PoEntry *cause,
 							  Numeric threshold, text **subject, text **body);
 
+/* an order that expires, or has expired, as it is on the notice's today */
+extern void po_notice_expiration(const PoNotice *notice, text **subject, text **body);
+
 #endif							/* PO_NOTICE_H */

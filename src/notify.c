@@ -12,6 +12,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 
+#include "money.h"
 #include "notice.h"
 #include "notify.h"
 
@@ -43,19 +44,12 @@ struct PoCrossings
 	Crossing   *crossings;
 };
 
-static int
-compare(Numeric a, Numeric b)
-{
-	return DatumGetInt32(DirectFunctionCall2(numeric_cmp, NumericGetDatum(a),
-											 NumericGetDatum(b)));
-}
-
 /* ---- thresholds ---- */
 
 static int
 highest_first(const void *a, const void *b)
 {
-	return compare(((const Threshold *) b)->share, ((const Threshold *) a)->share);
+	return po_money_compare(((const Threshold *) b)->share, ((const Threshold *) a)->share);
 }
 
 PoAlert *
@@ -65,7 +59,7 @@ po_alert_make(Numeric total_value, ArrayType *thresholds)
 	Datum	   *shares;
 	int			nshares;
 
-	if (thresholds == NULL || po_numeric_sign(total_value) <= 0)
+	if (thresholds == NULL || po_money_sign(total_value) <= 0)
 		return NULL;
 	deconstruct_array(thresholds, NUMERICOID, -1, false, TYPALIGN_INT,
 					  &shares, NULL, &nshares);
@@ -80,12 +74,10 @@ po_alert_make(Numeric total_value, ArrayType *thresholds)
 	{
 		Threshold  *kept = &alert->thresholds[alert->n];
 
-		if (alert->n > 0 && compare(kept[-1].share, alert->thresholds[i].share) == 0)
+		if (alert->n > 0 && po_money_compare(kept[-1].share, alert->thresholds[i].share) == 0)
 			continue;			/* listed twice */
 		kept->share = alert->thresholds[i].share;
-		kept->limit = DatumGetNumeric(DirectFunctionCall2(numeric_mul,
-														  NumericGetDatum(kept->share),
-														  NumericGetDatum(total_value)));
+		kept->limit = po_money_multiply(kept->share, total_value);
 		alert->n++;
 	}
 	return alert;
@@ -95,9 +87,9 @@ po_alert_make(Numeric total_value, ArrayType *thresholds)
 static bool
 is_below(Numeric balance, const Threshold *threshold)
 {
-	int			order = compare(balance, threshold->limit);
+	int			order = po_money_compare(balance, threshold->limit);
 
-	return order < 0 || (order == 0 && po_numeric_sign(threshold->limit) == 0);
+	return order < 0 || (order == 0 && po_money_sign(threshold->limit) == 0);
 }
 
 /* ---- crossings ---- */
@@ -211,7 +203,7 @@ write_some(Oid schema, const Crossing *crossings, int ncrossings,
 			make_notification(&notifications[n++], &crossings[i], notice);
 	}
 	if (n > 0)
-		po_write_notifications(schema, notifications, n);
+		po_write_notifications(schema, PO_WRITE_NOTIFICATIONS, notifications, n);
 }
 
 void

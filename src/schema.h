@@ -84,7 +84,8 @@ enum
 	Anum_order_tags,
 	Anum_order_source,
 	Anum_order_created_at,
-	Anum_order_updated_at
+	Anum_order_updated_at,
+	Anum_order_expiration_set_on
 };
 
 enum

@@ -57,6 +57,7 @@ typedef enum PoStatement
 	PO_READ_BROKEN,
 	PO_READ_ACCOUNT_ENTRY,
 	PO_READ_NOTICES,
+	PO_READ_REMINDERS,
 	/* as the user who asks, like statements of his own */
 	PO_SET_STATUS,
 	PO_LOCK_EXPIRATION,
@@ -72,6 +73,7 @@ typedef enum PoStatement
 	PO_MOVE_BALANCES,
 	PO_WRITE_LEDGER,
 	PO_WRITE_NOTIFICATIONS,
+	PO_WRITE_REMINDERS,
 	PO_NSTATEMENTS
 } PoStatement;
 
@@ -229,6 +231,8 @@ typedef struct PoNotice
 	Numeric		total_value;
 	Numeric		balance;		/* NULL: nothing is tracked */
 	ArrayType  *recipients;		/* NULL: nobody, or the line item is gone */
+	DateADT		due_on;			/* of a reminder */
+	DateADT		today;
 } PoNotice;
 
 /* a row of the outbox */
@@ -250,7 +254,10 @@ extern bool po_notify_setting;	/* po_mgmt.notify */
 
 extern void po_read_notices(Oid schema, const PoMove *items, int nitems,
 							PoNotice *notices);
-extern void po_write_notifications(Oid schema, const PoNotification *notifications,
-								   int nnotifications);
+extern PoNotice *po_read_reminders(Oid schema, const Datum *args, const char *nulls,
+								   int *nnotices);
+extern uint64 po_write_notifications(Oid schema, PoStatement statement,
+									 const PoNotification *notifications,
+									 int nnotifications);
 
 #endif							/* PO_STORE_H */

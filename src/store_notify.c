@@ -83,6 +83,25 @@ po_read_notices(Oid schema, const PoMove *items, int nitems, PoNotice *notices)
 	SPI_finish();
 }
 
+/* args are those of PO_READ_REMINDERS */
+PoNotice *
+po_read_reminders(Oid schema, const Datum *args, const char *nulls, int *nnotices)
+{
+	uint64		nrows = execute(schema, PO_READ_REMINDERS, args, nulls);
+	PoNotice   *notices = palloc0(Max(nrows, 1) * sizeof(PoNotice));
+	bool		isnull;
+
+	for (uint64 row = 0; row < nrows; row++)
+	{
+		notice_from(&notices[row], row);
+		notices[row].due_on = DatumGetDateADT(column(row, 1, &isnull));
+		notices[row].today = DatumGetDateADT(column(row, 17, &isnull));
+	}
+	SPI_finish();
+	*nnotices = nrows;
+	return notices;
+}
+
 /* a notification as a row of the outbox; columns that a user added are null */
 static Datum
 notification_row(TupleDesc desc, int64 id, const PoNotification *notification)
@@ -116,13 +135,18 @@ wake_senders(void)
 		Async_Notify("po_mgmt", "");
 }
 
-/* in their order, which their ids follow */
-void
-po_write_notifications(Oid schema, const PoNotification *notifications, int nnotifications)
+/*
+ * In their order, which their ids follow.  The number that was written: of
+ * reminders perhaps less than given, where another session has written them.
+ */
+uint64
+po_write_notifications(Oid schema, PoStatement statement,
+					   const PoNotification *notifications, int nnotifications)
 {
 	Relation	outbox = table_open(po_table_oid(schema, PO_NOTIFICATION), RowExclusiveLock);
 	Datum	   *rows = palloc(nnotifications * sizeof(Datum));
 	Datum		arg;
+	uint64		nwritten;
 
 	for (int i = 0; i < nnotifications; i++)
 		rows[i] = notification_row(RelationGetDescr(outbox),
@@ -130,8 +154,11 @@ po_write_notifications(Oid schema, const PoNotification *notifications, int nnot
 								   &notifications[i]);
 	arg = po_array_datum(rows, NULL, nnotifications, outbox->rd_rel->reltype);
 	table_close(outbox, NoLock);
-	po_check_written(execute(schema, PO_WRITE_NOTIFICATIONS, &arg, NULL) == (uint64) nnotifications,
+	nwritten = execute(schema, statement, &arg, NULL);
+	po_check_written(nwritten == (uint64) nnotifications || statement == PO_WRITE_REMINDERS,
 					 "po_notification");
 	SPI_finish();
-	wake_senders();
+	if (nwritten > 0)
+		wake_senders();
+	return nwritten;
 }

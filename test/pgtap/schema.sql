@@ -5,7 +5,7 @@
 -- src/schema.h and sql/po_mgmt--1.0.sql together: the C code reads columns by the numbers of its
 -- enums, so the list below is compared with the catalogue and then with the header itself.
 BEGIN;
-SELECT plan(68);
+SELECT plan(69);
 
 CREATE TEMP VIEW ext AS
 	SELECT d.classid, d.objid FROM pg_depend d
@@ -39,7 +39,7 @@ INSERT INTO want VALUES
 ('po_order', ARRAY['account_id text !', 'po_number text !', 'bill_from text !', 'status text ! = ''active''::text',
 	'effective_month po_month !', 'expiration_month po_month !', 'currency text !', 'description text',
 	'ship_to text', 'tax_registration_numbers text[]', 'tags jsonb', 'source text ! = ''user''::text',
-	'created_at timestamp with time zone !', 'updated_at timestamp with time zone !']),
+	'created_at timestamp with time zone !', 'updated_at timestamp with time zone !', 'expiration_set_on date']),
 ('po_line_item', ARRAY['line_item_id bigint !', 'account_id text !', 'po_number text !', 'line_number text !',
 	'line_type po_line_type !', 'start_month po_month !', 'end_month po_month !',
 	'balance_tracked boolean ! = false', 'amount numeric !', 'quantity numeric ! = 1', 'tax numeric ! = 0',
@@ -65,7 +65,8 @@ INSERT INTO want VALUES
 ('po_notification', ARRAY['notification_id bigint !', 'account_id text !', 'po_number text !', 'line_number text',
 	'kind text !', 'threshold numeric', 'due_on date', 'recipients text[] !', 'subject text !', 'body text !',
 	'created_at timestamp with time zone !', 'claimed_until timestamp with time zone',
-	'sent_at timestamp with time zone', 'attempts integer ! = 0', 'last_error text']);
+	'sent_at timestamp with time zone', 'attempts integer ! = 0', 'last_error text',
+	'delivered_to text[] ! = ''{}''::text[]']);
 
 SELECT set_eq('SELECT name FROM ext_tables', 'SELECT table_name FROM want', 'the tables, and no others');
 
@@ -100,7 +101,7 @@ SELECT is_empty($$
 	'every column number of src/schema.h is that of the table');
 SELECT is((SELECT count(*) FROM header WHERE prefix = p)::int,
 	(SELECT array_length(columns, 1) FROM want WHERE table_name = 'po_' || p), 'src/schema.h has all columns of po_' || p)
-FROM unnest('{account,order,line_item,contact,invoice}'::text[]) p;
+FROM unnest('{account,order,line_item,contact,invoice,notification}'::text[]) p;
 
 SELECT is_empty($$
 	SELECT t.name, a.attname FROM ext_tables t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0
