@@ -165,6 +165,7 @@ SELECT count(*) FROM po_check_integrity() WHERE account_id = '777788889999';
 
 SELECT po_scan_expirations('2026-10-30') AS oct_30, po_scan_expirations('2026-10-31') AS oct_31,
 	po_scan_expirations('2026-10-31') AS again, po_scan_expirations('2026-12-25') AS dec_25;
+
 SELECT due_on, subject FROM po_notification
 WHERE account_id = '222233334444' AND kind = 'expiration' ORDER BY due_on;
 
