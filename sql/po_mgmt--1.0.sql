@@ -1009,7 +1009,11 @@ CREATE FUNCTION po_scan_expirations(as_of date DEFAULT NULL) RETURNS bigint
 	AS 'MODULE_PATHNAME', 'po_scan_expirations'
 	LANGUAGE C VOLATILE PARALLEL UNSAFE;
 
-REVOKE EXECUTE ON FUNCTION po_scan_expirations(date) FROM PUBLIC;
+CREATE FUNCTION po_schedule(schedule text DEFAULT '15 5 * * *') RETURNS text
+	AS 'MODULE_PATHNAME', 'po_schedule'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+REVOKE EXECUTE ON FUNCTION po_scan_expirations(date), po_schedule(text) FROM PUBLIC;
 
 --
 -- Associations that change later
@@ -1678,6 +1682,8 @@ COMMENT ON FUNCTION po_extend(text, text, po_month, boolean)
 	IS 'gives an order a later expiration month, and on demand the line items that ended with it; returns its status';
 COMMENT ON FUNCTION po_scan_expirations(date) IS
 	'writes the reminders of orders that expire, as of a day (each account''s today); how many';
+COMMENT ON FUNCTION po_schedule(text) IS
+	'has pg_cron run po_scan_expirations() daily, or at the times given as in a crontab; what it did';
 COMMENT ON FUNCTION po_check_integrity() IS 'where balances, ledger and invoices disagree; no row when all is well';
 COMMENT ON FUNCTION po_seed_trigger() IS 'trigger of the reference tables: keeps seed rows';
 COMMENT ON FUNCTION po_append_only_trigger() IS 'trigger of po_ledger and po_change_log: rows are only added, and only by po_mgmt';

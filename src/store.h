@@ -63,6 +63,7 @@ typedef enum PoStatement
 	PO_LOCK_EXPIRATION,
 	PO_EXTEND_ORDER,
 	PO_EXTEND_LINE_ITEMS,
+	PO_SCHEDULE,
 	/* the store's own writes, which the triggers let pass */
 	PO_FIRST_WRITE,
 	PO_ADD_ACCOUNT = PO_FIRST_WRITE,

@@ -237,6 +237,7 @@ static const PoStatementText statements[PO_NSTATEMENTS] = {
 	[PO_EXTEND_LINE_ITEMS] = {"ttmm",
 		"UPDATE @.po_line_item SET end_month = $4 WHERE account_id" EQ "$1"
 		" AND po_number" EQ "$2 AND end_month OPERATOR(@.=) $3"},
+	[PO_SCHEDULE] = {"ttt", "SELECT cron.schedule($1, $2, $3)"},
 	[PO_ADD_ACCOUNT] = {"t",
 		"INSERT INTO @.po_account (account_id) VALUES ($1) ON CONFLICT DO NOTHING"},
 	/* the clock is read after the wait for the lock, with the row then found */

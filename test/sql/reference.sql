@@ -169,6 +169,8 @@ SELECT po_scan_expirations('2026-10-30') AS oct_30, po_scan_expirations('2026-10
 SELECT due_on, subject FROM po_notification
 WHERE account_id = '222233334444' AND kind = 'expiration' ORDER BY due_on;
 
+SELECT po_schedule();
+
 UPDATE po_account SET time_zone = 'Pacific/Kiritimati' WHERE account_id = '777788889999';
 SELECT po_now(), po_today('777788889999'), po_today('nobody');
 
