@@ -547,6 +547,7 @@ CREATE TABLE po_order (
 	source text COLLATE "C" NOT NULL DEFAULT 'user' CHECK (source IN ('user', 'marketplace')),
 	created_at timestamptz NOT NULL,
 	updated_at timestamptz NOT NULL,
+	expiration_set_on date,
 	PRIMARY KEY (account_id, po_number),
 	CHECK (effective_month <= expiration_month)
 );
@@ -686,9 +687,12 @@ CREATE TABLE po_notification (
 	sent_at timestamptz,
 	attempts integer NOT NULL DEFAULT 0,
 	last_error text,
+	delivered_to text[] NOT NULL DEFAULT '{}',
 	PRIMARY KEY (account_id, notification_id),
 	FOREIGN KEY (account_id, po_number) REFERENCES po_order ON DELETE CASCADE
 );
+CREATE UNIQUE INDEX po_notification_due ON po_notification (account_id, po_number, due_on) WHERE kind = 'expiration';
+CREATE INDEX po_notification_unsent ON po_notification (notification_id) WHERE sent_at IS NULL;
 CREATE INDEX po_notification_order ON po_notification (account_id, po_number);
 CREATE SEQUENCE po_notification_notification_id_seq OWNED BY po_notification.notification_id;
 
@@ -997,6 +1001,19 @@ CREATE FUNCTION po_extend(account_id text, po_number text, expiration_month po_m
 
 REVOKE EXECUTE ON FUNCTION po_suspend(text, text), po_activate(text, text),
 	po_extend(text, text, po_month, boolean) FROM PUBLIC;
+
+--
+-- Notifications
+--
+CREATE FUNCTION po_scan_expirations(as_of date DEFAULT NULL) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'po_scan_expirations'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+CREATE FUNCTION po_schedule(schedule text DEFAULT '15 5 * * *') RETURNS text
+	AS 'MODULE_PATHNAME', 'po_schedule'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+REVOKE EXECUTE ON FUNCTION po_scan_expirations(date), po_schedule(text) FROM PUBLIC;
 
 --
 -- Associations that change later
@@ -1490,6 +1507,7 @@ COMMENT ON COLUMN po_order.tags IS 'a JSON object with at most 50 keys';
 COMMENT ON COLUMN po_order.source IS 'who made the order: user or marketplace';
 COMMENT ON COLUMN po_order.created_at IS 'written by po_mgmt: when the row was inserted; given only for history, such as a restore';
 COMMENT ON COLUMN po_order.updated_at IS 'written by po_mgmt: when a user last changed the order or its line items; of two that fit equally, the later one pays';
+COMMENT ON COLUMN po_order.expiration_set_on IS 'written by po_mgmt: the day, in the account''s time zone, on which the order was added or its expiration month last changed; reminders are those that were still ahead then';
 COMMENT ON INDEX po_order_pkey IS 'one row for each number of an account';
 COMMENT ON INDEX po_order_match IS 'for matching: skips other sellers and years of expired orders';
 
@@ -1618,7 +1636,10 @@ COMMENT ON COLUMN po_notification.claimed_until IS 'until when a sender has it; 
 COMMENT ON COLUMN po_notification.sent_at IS 'when it was sent; null: not yet';
 COMMENT ON COLUMN po_notification.attempts IS 'how often sending was tried';
 COMMENT ON COLUMN po_notification.last_error IS 'why the last try failed';
+COMMENT ON COLUMN po_notification.delivered_to IS 'recipients that have it, where the mail could not be given to all at once';
 COMMENT ON INDEX po_notification_pkey IS 'one row for each notification';
+COMMENT ON INDEX po_notification_due IS 'one reminder for each day on which one is due';
+COMMENT ON INDEX po_notification_unsent IS 'what is to be sent';
 COMMENT ON INDEX po_notification_order IS 'notifications of an order';
 COMMENT ON SEQUENCE po_notification_notification_id_seq IS 'gives po_notification.notification_id';
 
@@ -1659,6 +1680,10 @@ COMMENT ON FUNCTION po_suspend(text, text) IS 'suspends an order, so that no inv
 COMMENT ON FUNCTION po_activate(text, text) IS 'makes a suspended order active again; returns its status';
 COMMENT ON FUNCTION po_extend(text, text, po_month, boolean)
 	IS 'gives an order a later expiration month, and on demand the line items that ended with it; returns its status';
+COMMENT ON FUNCTION po_scan_expirations(date) IS
+	'writes the reminders of orders that expire, as of a day (each account''s today); how many';
+COMMENT ON FUNCTION po_schedule(text) IS
+	'has pg_cron run po_scan_expirations() daily, or at the times given as in a crontab; what it did';
 COMMENT ON FUNCTION po_check_integrity() IS 'where balances, ledger and invoices disagree; no row when all is well';
 COMMENT ON FUNCTION po_seed_trigger() IS 'trigger of the reference tables: keeps seed rows';
 COMMENT ON FUNCTION po_append_only_trigger() IS 'trigger of po_ledger and po_change_log: rows are only added, and only by po_mgmt';

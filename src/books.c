@@ -18,6 +18,7 @@
 #include "utils/memutils.h"
 
 #include "books.h"
+#include "notify.h"
 #include "statement.h"
 
 struct PoBooking
@@ -46,6 +47,7 @@ typedef struct Pending
 	Numeric		amount;
 	Numeric		edited;			/* while writing: by edits, and so in the balance */
 	Numeric		balance;		/* while writing: after the next entry back */
+	PoAlert    *alert;			/* while writing: or NULL */
 } Pending;
 
 /* all of it in the top transaction's memory */
@@ -322,12 +324,13 @@ list_moves(Oid schema, HTAB *sums, int *nmoves)
 }
 
 /*
- * The entries in their order, each with the balance after it.  Other
- * statements of this transaction may have written entries in the meantime;
- * time does not go back behind those.
+ * The entries in their order, each with the balance after it, and what it
+ * crosses.  Other statements of this transaction may have written entries in
+ * the meantime; time does not go back behind those.
  */
 static PoEntry *
-complete_entries(PoBooking **certain, int n, HTAB *sums, PoMove *moves, int nmoves)
+complete_entries(PoBooking **certain, int n, HTAB *sums, PoMove *moves, int nmoves,
+				 PoCrossings *crossings)
 {
 	PoEntry    *entries = palloc(n * sizeof(PoEntry));
 
@@ -338,10 +341,12 @@ complete_entries(PoBooking **certain, int n, HTAB *sums, PoMove *moves, int nmov
 		sum->balance = moves[i].balance;
 		if (sum->balance != NULL)
 			sum->balance = po_money_subtract(sum->balance, sum->edited);
+		sum->alert = po_alert_make(moves[i].total_value, moves[i].thresholds);
 	}
 	for (int i = 0; i < n; i++)
 	{
 		Pending    *sum;
+		Numeric		before;
 
 		entries[i] = certain[i]->entry;
 		entries[i].recorded_at = Max(entries[i].recorded_at,
@@ -349,9 +354,13 @@ complete_entries(PoBooking **certain, int n, HTAB *sums, PoMove *moves, int nmov
 		if (!certain[i]->tracked)
 			continue;
 		sum = find_item(sums, entries[i].account_id, entries[i].line_item_id, NULL);
-		if (sum->balance != NULL)
-			sum->balance = po_money_add(sum->balance, entries[i].amount);
+		before = sum->balance;
+		if (before != NULL)
+			sum->balance = po_money_add(before, entries[i].amount);
 		entries[i].balance_after = sum->balance;
+		/* an edit changes the total value, too: its own trigger judges it */
+		if (before != NULL && sum->alert != NULL && !certain[i]->is_edit)
+			po_crossings_judge(crossings, &entries[i], sum->alert, before, sum->alert);
 	}
 	return entries;
 }
@@ -382,8 +391,9 @@ drop_edits(HTAB *sums, PoMove *moves, int nmoves)
 }
 
 /*
- * Ledger first, then balances: a user's trigger on po_line_item that books or
- * edits finds the ledger complete.  By then the bookings count as written.
+ * Ledger and notifications first, then balances: a user's trigger on
+ * po_line_item that books or edits finds the ledger complete.  By then the
+ * bookings count as written.
  */
 static void
 write_bookings(Oid schema, PoBooking **certain, int n)
@@ -392,9 +402,11 @@ write_bookings(Oid schema, PoBooking **certain, int n)
 	HTAB	   *sums = sum_up(certain, n);
 	int			nmoves;
 	PoMove	   *moves = list_moves(schema, sums, &nmoves);
+	PoCrossings *crossings = po_crossings_make();
 
 	writing_ledger = true;
-	po_write_ledger(schema, complete_entries(certain, n, sums, moves, nmoves), n);
+	po_write_ledger(schema, complete_entries(certain, n, sums, moves, nmoves, crossings), n);
+	po_crossings_notify(schema, crossings);
 	writing_ledger = false;
 	for (int i = 0; i < n; i++)
 		certain[i]->written = level;

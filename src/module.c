@@ -28,6 +28,16 @@ _PG_init(void)
 							   po_clock_check,
 							   po_clock_assign,
 							   NULL);
+	DefineCustomBoolVariable("po_mgmt.notify",
+							 "Whether a transaction that writes notifications wakes po-notifier by NOTIFY.",
+							 "Off for transactions that are to be prepared: PostgreSQL refuses PREPARE TRANSACTION after NOTIFY.",
+							 &po_notify_setting,
+							 true,
+							 PGC_USERSET,
+							 0,
+							 NULL,
+							 NULL,
+							 NULL);
 	MarkGUCPrefixReserved("po_mgmt");
 	po_plan_init();
 	po_flight_init();

@@ -9,39 +9,58 @@
 #include "utils/lsyscache.h"
 
 #include "flight.h"
+#include "notify.h"
+
+/* a line item's balance; the last of its entries says why */
+static void
+set_balance(Oid schema, const PoRepair *repair, PoCrossings *crossings)
+{
+	const PoEntry *entry = &repair->entry;
+	PoMove		item = {.account_id = entry->account_id,.line_item_id = entry->line_item_id};
+	Datum		args[] = {
+		PointerGetDatum(entry->account_id), Int64GetDatum(entry->line_item_id),
+		NumericGetDatum(repair->balance)
+	};
+	PoAlert    *alert;
+
+	po_read_balances(schema, &item, 1);
+	alert = po_alert_make(item.total_value, item.thresholds);
+	if (alert != NULL)
+		po_crossings_judge(crossings, entry, alert, item.balance, alert);
+	po_write(schema, PO_REPAIR, args, NULL);
+}
 
 /* the entries first, which say why; the number of line items that were mended */
 static int64
-repair(Oid schema, text *account_id, PoRepair *repairs, int nrepairs)
+repair_all(Oid schema, text *account_id, PoRepair *repairs, int nrepairs)
 {
 	TimestampTz now = po_statement_time(schema, account_id, PO_FOR_BOOKING);
 	PoEntry    *entries = palloc(Max(nrepairs, 1) * sizeof(PoEntry));
+	PoCrossings *crossings = po_crossings_make();
 	int64		nmended = 0;
 
 	for (int i = 0; i < nrepairs; i++)
 	{
-		entries[i] = repairs[i].entry;
-		entries[i].kind = "repaired";
-		entries[i].recorded_at = now;
-		entries[i].recorded_by = po_user();
-		entries[i].note = cstring_to_text(entries[i].invoice_id != NULL ?
-										  "ledger of the invoice made what is booked" :
-										  "balance and ledger made what the invoices leave");
-		if (i == 0 || entries[i].line_item_id != entries[i - 1].line_item_id)
+		PoEntry    *entry = &repairs[i].entry;
+
+		entry->kind = "repaired";
+		entry->recorded_at = now;
+		entry->recorded_by = po_user();
+		entry->note = cstring_to_text(entry->invoice_id != NULL ?
+									  "ledger of the invoice made what is booked" :
+									  "balance and ledger made what the invoices leave");
+		entries[i] = *entry;
+		if (i == 0 || entry->line_item_id != entries[i - 1].line_item_id)
 			nmended++;
 	}
 	po_write_ledger(schema, entries, nrepairs);
 	for (int i = 0; i < nrepairs; i++)
 	{
-		Datum		args[] = {
-			PointerGetDatum(account_id), Int64GetDatum(entries[i].line_item_id),
-			NumericGetDatum(repairs[i].balance)
-		};
-
 		CHECK_FOR_INTERRUPTS();
 		if (repairs[i].balance != NULL)
-			po_write(schema, PO_REPAIR, args, NULL);
+			set_balance(schema, &repairs[i], crossings);
 	}
+	po_crossings_notify(schema, crossings);
 	return nmended;
 }
 
@@ -67,7 +86,7 @@ po_repair(PG_FUNCTION_ARGS)
 	po_flight_close(schema);
 	po_statement_account(schema, account_id, PO_FOR_BOOKING);
 	repairs = po_read_repairs(schema, account_id, &nrepairs);
-	nmended = repair(schema, account_id, repairs, nrepairs);
+	nmended = repair_all(schema, account_id, repairs, nrepairs);
 	po_flight_close(schema);
 	po_become(&caller);
 	PG_RETURN_INT64(nmended);

@@ -84,7 +84,8 @@ enum
 	Anum_order_tags,
 	Anum_order_source,
 	Anum_order_created_at,
-	Anum_order_updated_at
+	Anum_order_updated_at,
+	Anum_order_expiration_set_on
 };
 
 enum
@@ -177,7 +178,20 @@ enum
 {
 	Anum_notification_notification_id = 1,
 	Anum_notification_account_id,
-	Anum_notification_po_number
+	Anum_notification_po_number,
+	Anum_notification_line_number,
+	Anum_notification_kind,
+	Anum_notification_threshold,
+	Anum_notification_due_on,
+	Anum_notification_recipients,
+	Anum_notification_subject,
+	Anum_notification_body,
+	Anum_notification_created_at,
+	Anum_notification_claimed_until,
+	Anum_notification_sent_at,
+	Anum_notification_attempts,
+	Anum_notification_last_error,
+	Anum_notification_delivered_to
 };
 
 #endif							/* PO_SCHEMA_H */

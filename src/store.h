@@ -3,7 +3,8 @@
  *		The store: the only place that reads and writes the tables.
  *
  * store_plan.c has the SQL and keeps its plans, store_read.c reads what a
- * match needs, store_write.c locks accounts and writes the books.
+ * match needs, store_write.c locks accounts and writes the books,
+ * store_notify.c reads what a notification says and writes the outbox.
  *
  * All of it works on the tables of one schema, the extension's; callers take
  * it from the function or the trigger that they are (it cannot be moved).
@@ -55,11 +56,14 @@ typedef enum PoStatement
 	PO_READ_UNASSOCIATED,
 	PO_READ_REPAIRS,
 	PO_READ_ACCOUNT_ENTRY,
+	PO_READ_NOTICES,
+	PO_READ_REMINDERS,
 	/* as the user who asks, like statements of his own */
 	PO_SET_STATUS,
 	PO_LOCK_EXPIRATION,
 	PO_EXTEND_ORDER,
 	PO_EXTEND_LINE_ITEMS,
+	PO_SCHEDULE,
 	/* the store's own writes, which the triggers let pass */
 	PO_FIRST_WRITE,
 	PO_ADD_ACCOUNT = PO_FIRST_WRITE,
@@ -69,6 +73,8 @@ typedef enum PoStatement
 	PO_REPAIR,
 	PO_MOVE_BALANCES,
 	PO_WRITE_LEDGER,
+	PO_WRITE_NOTIFICATIONS,
+	PO_WRITE_REMINDERS,
 	PO_NSTATEMENTS
 } PoStatement;
 
@@ -134,6 +140,8 @@ typedef struct PoMove
 	Numeric		amount;
 	bool		exists;			/* is the line item there still? */
 	Numeric		balance;		/* before it; NULL: not tracked, or gone */
+	Numeric		total_value;
+	ArrayType  *thresholds;		/* NULL: nobody is to be notified */
 } PoMove;
 
 /* an entry of the ledger */
@@ -201,5 +209,54 @@ extern text *po_association_note(void);
 extern void po_read_balances(Oid schema, PoMove *moves, int nmoves);
 extern void po_move_balances(Oid schema, const PoMove *moves, int nmoves);
 extern void po_write_ledger(Oid schema, const PoEntry *entries, int nentries);
+
+/* ---- store_notify.c: as the tables' owner, on the newest rows ---- */
+
+/* what a notification says; a text that is not known is NULL */
+typedef struct PoNotice
+{
+	text	   *account_id;
+	text	   *po_number;
+	text	   *order_description;
+	text	   *bill_from;
+	text	   *currency;
+	text	   *time_zone;
+	PoMonth		expiration_month;
+	PoMonth		start_month;	/* of the line item, or of the order */
+	PoMonth		end_month;
+	text	   *line_number;	/* NULL: about the order */
+	text	   *item_description;
+	text	   *label;			/* of the type of charge */
+	Numeric		total_value;
+	Numeric		balance;		/* NULL: nothing is tracked */
+	ArrayType  *recipients;		/* NULL: nobody, or the line item is gone */
+	DateADT		due_on;			/* of a reminder */
+	DateADT		today;
+} PoNotice;
+
+/* a row of the outbox */
+typedef struct PoNotification
+{
+	text	   *account_id;
+	text	   *po_number;
+	text	   *line_number;	/* or NULL */
+	const char *kind;
+	Numeric		threshold;		/* NULL where it is an expiration */
+	DateADT		due_on;			/* where it is one */
+	ArrayType  *recipients;
+	text	   *subject;
+	text	   *body;
+	TimestampTz created_at;
+} PoNotification;
+
+extern bool po_notify_setting;	/* po_mgmt.notify */
+
+extern void po_read_notices(Oid schema, const PoMove *items, int nitems,
+							PoNotice *notices);
+extern PoNotice *po_read_reminders(Oid schema, const Datum *args, const char *nulls,
+								   int *nnotices);
+extern uint64 po_write_notifications(Oid schema, PoStatement statement,
+									 const PoNotification *notifications,
+									 int nnotifications);
 
 #endif							/* PO_STORE_H */

@@ -35,12 +35,26 @@
 	" FROM pg_catalog.unnest($2) WITH ORDINALITY AS o(po_number, place)" \
 	" JOIN @.po_line_item i ON i.account_id" EQ "$1 AND i.po_number" EQ "o.po_number"
 
+/* who is told of the order o */
+#define RECIPIENTS \
+	"(SELECT pg_catalog.array_agg(c.email ORDER BY c.email) FROM @.po_contact c" \
+	" WHERE c.account_id" EQ "o.account_id AND c.po_number" EQ "o.po_number)"
+
+#define TRACKED \
+	" WHERE i.account_id" EQ "o.account_id AND i.po_number" EQ "o.po_number AND i.balance_tracked"
+
+#define WRITE_NOTIFICATIONS \
+	"INSERT INTO @.po_notification (notification_id, account_id, po_number, line_number," \
+	" kind, threshold, due_on, recipients, subject, body, created_at)" \
+	" SELECT notification_id, account_id, po_number, line_number, kind, threshold," \
+	" due_on, recipients, subject, body, created_at FROM pg_catalog.unnest($1)"
+
 typedef struct PoStatementText
 {
 	/*
 	 * One letter an argument: t text, i bigint, m po_month, l po_line_type,
-	 * n numeric, z timestamptz; capital letters are arrays of these, E one of
-	 * rows of the ledger.
+	 * n numeric, d date, z timestamptz; capital letters are arrays of these, E and O
+	 * those of rows of the ledger and the outbox.
 	 */
 	const char *args;
 	const char *sql;
@@ -189,11 +203,55 @@ static const PoStatementText statements[PO_NSTATEMENTS] = {
 		" FROM repair r LEFT JOIN item i ON i.line_item_id" EQ "r.line_item_id"
 		" ORDER BY r.line_item_id, r.invoice_id, r.bill_from"},
 	[PO_READ_BALANCES] = {"TI",
-		"SELECT m.place, i.balance"
+		/* contacts first: without any, this is all that notifications cost */
+		"SELECT m.place, i.balance, i.total_value, CASE WHEN EXISTS"
+		" (SELECT FROM @.po_contact c WHERE c.account_id" EQ "i.account_id"
+		" AND c.po_number" EQ "i.po_number)"
+		" THEN (SELECT a.alert_thresholds FROM @.po_account a"
+		" WHERE a.account_id" EQ "i.account_id) END"
 		" FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2))"
 		" WITH ORDINALITY AS m(account_id, line_item_id, place)"
 		" JOIN @.po_line_item i ON i.account_id" EQ "m.account_id"
 		" AND i.line_item_id" EQ "m.line_item_id"},
+	[PO_READ_NOTICES] = {"TI",
+		"SELECT m.place, o.account_id, o.po_number, o.description, o.bill_from, o.currency,"
+		" a.time_zone, o.expiration_month, i.start_month, i.end_month, i.line_number,"
+		" i.description, @.po_label(i.line_type), i.total_value, i.balance, " RECIPIENTS
+		" FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2))"
+		" WITH ORDINALITY AS m(account_id, line_item_id, place)"
+		" JOIN @.po_line_item i ON i.account_id" EQ "m.account_id"
+		" AND i.line_item_id" EQ "m.line_item_id"
+		" JOIN @.po_order o ON o.account_id" EQ "i.account_id AND o.po_number" EQ "i.po_number"
+		" JOIN @.po_account a ON a.account_id" EQ "i.account_id"},
+	/*
+	 * The latest reminder that is due, of $4 orders behind $2, $3.  An order
+	 * that is being deleted is left out; it would make us wait, and fail.
+	 */
+	[PO_READ_REMINDERS] = {"dtti",
+		"SELECT d.due_on, o.account_id, o.po_number, o.description, o.bill_from, o.currency,"
+		" a.time_zone, o.expiration_month, o.effective_month, o.expiration_month,"
+		" NULL::pg_catalog.text, NULL::pg_catalog.text, NULL::pg_catalog.text,"
+		" (SELECT pg_catalog.sum(i.total_value) FROM @.po_line_item i" TRACKED "),"
+		" (SELECT pg_catalog.sum(i.balance) FROM @.po_line_item i" TRACKED "), "
+		RECIPIENTS ", t.today"
+		" FROM @.po_order o JOIN @.po_account a ON a.account_id" EQ "o.account_id,"
+		" LATERAL (SELECT COALESCE($1, CAST(@.po_now() AT TIME ZONE a.time_zone AS pg_catalog.date))"
+		" AS today, @.po_month_end(o.expiration_month) AS last) t,"
+		" LATERAL (SELECT pg_catalog.max(v.due_on) AS due_on FROM (VALUES"
+		" (CAST(t.last" MINUS "'2 months'::pg_catalog.interval AS pg_catalog.date)),"
+		" (CAST(t.last" MINUS "'1 month'::pg_catalog.interval AS pg_catalog.date)),"
+		" (t.last" MINUS "7), (t.last)) v(due_on)"
+		" WHERE v.due_on OPERATOR(pg_catalog.<=) t.today"
+		" AND v.due_on OPERATOR(pg_catalog.>) COALESCE(o.expiration_set_on,"
+		" CAST(o.created_at AT TIME ZONE a.time_zone AS pg_catalog.date))) d"
+		" WHERE (o.account_id, o.po_number) OPERATOR(pg_catalog.>) ($2, $3)"
+		" AND o.status" EQ "'active' AND d.due_on IS NOT NULL"
+		" AND t.today OPERATOR(pg_catalog.<=) (t.last" PLUS "'1 month'::pg_catalog.interval)"
+		" AND EXISTS (SELECT FROM @.po_contact c WHERE c.account_id" EQ "o.account_id"
+		" AND c.po_number" EQ "o.po_number)"
+		" AND NOT EXISTS (SELECT FROM @.po_notification n WHERE n.account_id" EQ "o.account_id"
+		" AND n.po_number" EQ "o.po_number AND n.due_on" EQ "d.due_on AND n.kind" EQ "'expiration')"
+		" ORDER BY o.account_id, o.po_number LIMIT $4 FOR KEY SHARE OF o SKIP LOCKED"},
 	[PO_SET_STATUS] = {"ttt",
 		"UPDATE @.po_order o SET status = $3 WHERE account_id" EQ "$1"
 		" AND po_number" EQ "$2 RETURNING @.po_status(o)"},
@@ -206,6 +264,7 @@ static const PoStatementText statements[PO_NSTATEMENTS] = {
 	[PO_EXTEND_LINE_ITEMS] = {"ttmm",
 		"UPDATE @.po_line_item SET end_month = $4 WHERE account_id" EQ "$1"
 		" AND po_number" EQ "$2 AND end_month OPERATOR(@.=) $3"},
+	[PO_SCHEDULE] = {"ttt", "SELECT cron.schedule($1, $2, $3)"},
 	[PO_ADD_ACCOUNT] = {"t",
 		"INSERT INTO @.po_account (account_id) VALUES ($1) ON CONFLICT DO NOTHING"},
 	/* the clock is read after the wait for the lock, with the row then found */
@@ -235,6 +294,9 @@ static const PoStatementText statements[PO_NSTATEMENTS] = {
 		" recorded_at, recorded_by, note) SELECT entry_id, account_id, line_item_id,"
 		" po_number, line_number, bill_from, invoice_id, entry_kind, amount,"
 		" balance_after, recorded_at, recorded_by, note FROM pg_catalog.unnest($1)"},
+	[PO_WRITE_NOTIFICATIONS] = {"O", WRITE_NOTIFICATIONS},
+	[PO_WRITE_REMINDERS] = {"O", WRITE_NOTIFICATIONS
+		" ON CONFLICT (account_id, po_number, due_on) WHERE kind" EQ "'expiration' DO NOTHING"},
 };
 
 static const char *const table_names[PO_NTABLES] = {
@@ -315,6 +377,8 @@ argument_type(Oid schema, char letter)
 			return NUMERICOID;
 		case 'N':
 			return NUMERICARRAYOID;
+		case 'd':
+			return DATEOID;
 		case 'z':
 			return TIMESTAMPTZOID;
 		case 'Z':
@@ -327,6 +391,8 @@ argument_type(Oid schema, char letter)
 			return get_array_type(own_type(schema, "po_line_type"));
 		case 'E':
 			return get_array_type(get_rel_type_id(po_table_oid(schema, PO_LEDGER)));
+		case 'O':
+			return get_array_type(get_rel_type_id(po_table_oid(schema, PO_NOTIFICATION)));
 	}
 	elog(ERROR, "unknown kind of argument: %c", letter);
 	return InvalidOid;			/* keep compiler quiet */
@@ -417,6 +483,9 @@ written_table(PoStatement statement)
 			return PO_LINE_ITEM;
 		case PO_WRITE_LEDGER:
 			return PO_LEDGER;
+		case PO_WRITE_NOTIFICATIONS:
+		case PO_WRITE_REMINDERS:
+			return PO_NOTIFICATION;
 		case PO_ASSOCIATE:
 			return PO_INVOICE;
 		default:

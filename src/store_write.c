@@ -25,32 +25,10 @@
 
 #include "clock.h"
 #include "store.h"
+#include "store_spi.h"
 
 /* for the ledger, while an association is written */
 static text *association_note = NULL;
-
-/*
- * Connects, runs a statement on the newest rows, and goes on in the caller's
- * memory context.  The rows live until SPI_finish().
- */
-static uint64
-execute(Oid schema, PoStatement statement, const Datum *args, const char *nulls)
-{
-	MemoryContext caller = CurrentMemoryContext;
-	uint64		nrows;
-
-	SPI_connect();
-	nrows = po_execute(schema, statement, args, nulls, false);
-	MemoryContextSwitchTo(caller);
-	return nrows;
-}
-
-static Datum
-column(uint64 row, int n, bool *isnull)
-{
-	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, n,
-						 isnull);
-}
 
 /* copies; NULL where it is null */
 static text *
@@ -431,8 +409,8 @@ po_association_note(void)
 
 /* ---- balances and ledger ---- */
 
-static Datum
-array_datum(Datum *values, bool *nulls, int n, Oid type)
+Datum
+po_array_datum(Datum *values, bool *nulls, int n, Oid type)
 {
 	int			dims[1] = {n};
 	int			lbs[1] = {1};
@@ -445,47 +423,52 @@ array_datum(Datum *values, bool *nulls, int n, Oid type)
 											  typlen, typbyval, typalign));
 }
 
-/* args gets the moves' accounts, ids and amounts */
-static void
-move_arguments(const PoMove *moves, int nmoves, Datum *args)
+/* args gets the line items' accounts and ids */
+void
+po_line_item_arguments(const PoMove *items, int nitems, Datum *args)
 {
-	Datum	   *accounts = palloc(nmoves * sizeof(Datum));
-	Datum	   *ids = palloc(nmoves * sizeof(Datum));
-	Datum	   *amounts = palloc(nmoves * sizeof(Datum));
+	Datum	   *accounts = palloc(nitems * sizeof(Datum));
+	Datum	   *ids = palloc(nitems * sizeof(Datum));
 
-	for (int i = 0; i < nmoves; i++)
+	for (int i = 0; i < nitems; i++)
 	{
-		accounts[i] = PointerGetDatum(moves[i].account_id);
-		ids[i] = Int64GetDatum(moves[i].line_item_id);
-		amounts[i] = NumericGetDatum(moves[i].amount);
+		accounts[i] = PointerGetDatum(items[i].account_id);
+		ids[i] = Int64GetDatum(items[i].line_item_id);
 	}
-	args[0] = array_datum(accounts, NULL, nmoves, TEXTOID);
-	args[1] = array_datum(ids, NULL, nmoves, INT8OID);
-	args[2] = array_datum(amounts, NULL, nmoves, NUMERICOID);
+	args[0] = po_array_datum(accounts, NULL, nitems, TEXTOID);
+	args[1] = po_array_datum(ids, NULL, nitems, INT8OID);
 }
 
-/* sets each move's balance; NULL where the line item is gone or not tracked */
+/*
+ * Sets each move's balance, NULL where the line item is gone or not tracked,
+ * and what notifying needs.
+ */
 void
 po_read_balances(Oid schema, PoMove *moves, int nmoves)
 {
-	Datum		args[3];
+	Datum		args[2];
 	uint64		nrows;
 	bool		isnull;
 
 	for (int i = 0; i < nmoves; i++)
 	{
-		moves[i].balance = NULL;
+		moves[i].balance = moves[i].total_value = NULL;
+		moves[i].thresholds = NULL;
 		moves[i].exists = false;
 	}
-	move_arguments(moves, nmoves, args);
+	po_line_item_arguments(moves, nmoves, args);
 	nrows = execute(schema, PO_READ_BALANCES, args, NULL);
 	for (uint64 row = 0; row < nrows; row++)
 	{
 		PoMove	   *move = &moves[DatumGetInt64(column(row, 1, &isnull)) - 1];
 		Datum		balance = column(row, 2, &isnull);
+		Datum		thresholds;
 
 		move->exists = true;
 		move->balance = isnull ? NULL : DatumGetNumericCopy(balance);
+		move->total_value = DatumGetNumericCopy(column(row, 3, &isnull));
+		thresholds = column(row, 4, &isnull);
+		move->thresholds = isnull ? NULL : DatumGetArrayTypePCopy(thresholds);
 	}
 	SPI_finish();
 }
@@ -495,12 +478,17 @@ void
 po_move_balances(Oid schema, const PoMove *moves, int nmoves)
 {
 	Datum		args[3];
+	Datum	   *amounts = palloc(nmoves * sizeof(Datum));
 	uint64		nrows;
 	uint64		nexpected = 0;
 
 	for (int i = 0; i < nmoves; i++)
+	{
 		nexpected += moves[i].exists;
-	move_arguments(moves, nmoves, args);
+		amounts[i] = NumericGetDatum(moves[i].amount);
+	}
+	po_line_item_arguments(moves, nmoves, args);
+	args[2] = po_array_datum(amounts, NULL, nmoves, NUMERICOID);
 	nrows = execute(schema, PO_MOVE_BALANCES, args, NULL);
 	po_check_written(nrows == nexpected, "po_line_item");
 	for (uint64 row = 0; row < nrows; row++)
@@ -519,13 +507,6 @@ po_move_balances(Oid schema, const PoMove *moves, int nmoves)
 		po_check_written(po_money_compare(DatumGetNumeric(after), expected) == 0, "po_line_item");
 	}
 	SPI_finish();
-}
-
-static void
-put_text(Datum *values, bool *nulls, int attribute, const text *value)
-{
-	values[attribute - 1] = PointerGetDatum(value);
-	nulls[attribute - 1] = value == NULL;
 }
 
 /* an entry as a row of the ledger; columns that a user added are null */
@@ -565,7 +546,7 @@ po_write_ledger(Oid schema, const PoEntry *entries, int nentries)
 	for (int i = 0; i < nentries; i++)
 		rows[i] = entry_row(RelationGetDescr(ledger),
 							po_next_id(schema, "po_ledger_entry_id_seq"), &entries[i]);
-	arg = array_datum(rows, NULL, nentries, ledger->rd_rel->reltype);
+	arg = po_array_datum(rows, NULL, nentries, ledger->rd_rel->reltype);
 	table_close(ledger, NoLock);
 	po_check_written(execute(schema, PO_WRITE_LEDGER, &arg, NULL) == (uint64) nentries,
 				  "po_ledger");

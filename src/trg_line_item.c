@@ -12,6 +12,7 @@
 #include "clock.h"
 #include "flight.h"
 #include "limits.h"
+#include "notify.h"
 #include "seller.h"
 #include "trigger.h"
 
@@ -427,6 +428,37 @@ after_insert(PoTrigger *trigger)
 		po_limit_line_items(trigger->schema, account_id, po_number);
 }
 
+/*
+ * An edit may change the balance, the total value, or whether it is tracked.
+ * What was not tracked, or had no value, was below no threshold.
+ */
+static void
+notify_of_edit(const PoTrigger *trigger)
+{
+	Numeric		balance = po_numeric(trigger->new, Anum_line_item_balance);
+	PoCrossings *crossings = po_crossings_make();
+	PoMove		item = {0};
+	PoAlert    *was = NULL;
+	PoAlert    *is;
+	PoEntry		cause;
+
+	if (!tracked(trigger->new) ||
+		(!po_changed(trigger, Anum_line_item_balance) &&
+		 !po_changed(trigger, Anum_line_item_total_value)))
+		return;
+	make_entry(trigger, "edited", balance, balance, NULL, &cause);
+	item.account_id = cause.account_id;
+	item.line_item_id = cause.line_item_id;
+	po_read_balances(trigger->schema, &item, 1);
+	is = po_alert_make(po_numeric(trigger->new, Anum_line_item_total_value), item.thresholds);
+	if (is == NULL)
+		return;
+	if (tracked(trigger->old))
+		was = po_alert_make(po_numeric(trigger->old, Anum_line_item_total_value), item.thresholds);
+	po_crossings_judge(crossings, &cause, was, po_numeric(trigger->old, Anum_line_item_balance), is);
+	po_crossings_notify(trigger->schema, crossings);
+}
+
 /* what was left is given up; invoices keep the number that they have in print */
 static void
 after_delete(PoTrigger *trigger)
@@ -468,7 +500,10 @@ after(PoTrigger *trigger)
 	if (trigger->is_insert)
 		after_insert(trigger);
 	else if (trigger->is_update)
+	{
 		po_flight_close(trigger->schema);
+		notify_of_edit(trigger);
+	}
 	else
 		after_delete(trigger);
 	touch_order(trigger);

@@ -5,7 +5,7 @@
 -- src/schema.h and sql/po_mgmt--1.0.sql together: the C code reads columns by the numbers of its
 -- enums, so the list below is compared with the catalogue and then with the header itself.
 BEGIN;
-SELECT plan(68);
+SELECT plan(69);
 
 CREATE TEMP VIEW ext AS
 	SELECT d.classid, d.objid FROM pg_depend d
@@ -39,7 +39,7 @@ INSERT INTO want VALUES
 ('po_order', ARRAY['account_id text !', 'po_number text !', 'bill_from text !', 'status text ! = ''active''::text',
 	'effective_month po_month !', 'expiration_month po_month !', 'currency text !', 'description text',
 	'ship_to text', 'tax_registration_numbers text[]', 'tags jsonb', 'source text ! = ''user''::text',
-	'created_at timestamp with time zone !', 'updated_at timestamp with time zone !']),
+	'created_at timestamp with time zone !', 'updated_at timestamp with time zone !', 'expiration_set_on date']),
 ('po_line_item', ARRAY['line_item_id bigint !', 'account_id text !', 'po_number text !', 'line_number text !',
 	'line_type po_line_type !', 'start_month po_month !', 'end_month po_month !',
 	'balance_tracked boolean ! = false', 'amount numeric !', 'quantity numeric ! = 1', 'tax numeric ! = 0',
@@ -65,7 +65,8 @@ INSERT INTO want VALUES
 ('po_notification', ARRAY['notification_id bigint !', 'account_id text !', 'po_number text !', 'line_number text',
 	'kind text !', 'threshold numeric', 'due_on date', 'recipients text[] !', 'subject text !', 'body text !',
 	'created_at timestamp with time zone !', 'claimed_until timestamp with time zone',
-	'sent_at timestamp with time zone', 'attempts integer ! = 0', 'last_error text']);
+	'sent_at timestamp with time zone', 'attempts integer ! = 0', 'last_error text',
+	'delivered_to text[] ! = ''{}''::text[]']);
 
 SELECT set_eq('SELECT name FROM ext_tables', 'SELECT table_name FROM want', 'the tables, and no others');
 
@@ -100,7 +101,7 @@ SELECT is_empty($$
 	'every column number of src/schema.h is that of the table');
 SELECT is((SELECT count(*) FROM header WHERE prefix = p)::int,
 	(SELECT array_length(columns, 1) FROM want WHERE table_name = 'po_' || p), 'src/schema.h has all columns of po_' || p)
-FROM unnest('{account,order,line_item,contact,invoice}'::text[]) p;
+FROM unnest('{account,order,line_item,contact,invoice,notification}'::text[]) p;
 
 SELECT is_empty($$
 	SELECT t.name, a.attname FROM ext_tables t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0
@@ -271,6 +272,8 @@ INSERT INTO want_functions VALUES
 	('po_rematch_invoice(account_id text, bill_from text, invoice_id text, force boolean DEFAULT false) -> po_invoice c volatile unsafe'),
 	('po_rematch_unassociated(account_id text DEFAULT NULL::text) -> bigint c volatile unsafe'),
 	('po_repair(account_id text) -> bigint c volatile unsafe'),
+	('po_scan_expirations(as_of date DEFAULT NULL::date) -> bigint c volatile unsafe'),
+	('po_schedule(schedule text DEFAULT ''15 5 * * *''::text) -> text c volatile unsafe'),
 	('po_balance_at(account_id text, po_number text, line_number text, at timestamp with time zone) -> numeric sql stable strict safe'),
 	('po_check_integrity(OUT account_id text, OUT po_number text, OUT line_number text, OUT line_item_id bigint, OUT violation text, OUT expected text, OUT found text) -> SETOF record sql stable safe');
 INSERT INTO want_functions SELECT format('po_%s_trigger() -> trigger c volatile unsafe', f)
@@ -317,7 +320,7 @@ SELECT is_empty($$SELECT pg_describe_object(classid, objid, 0) FROM ext
 SELECT set_eq($$SELECT proname::text FROM ext_functions WHERE NOT has_function_privilege('public', oid, 'EXECUTE')$$, $$
 	SELECT proname::text FROM ext_functions WHERE prorettype = 'trigger'::regtype
 	UNION VALUES ('po_suspend'), ('po_activate'), ('po_extend'), ('po_assign_invoice'), ('po_release_invoice'), ('po_void_invoice'),
-		('po_rematch_invoice'), ('po_rematch_unassociated'), ('po_repair')$$, 'EXECUTE is revoked from PUBLIC on what changes something, and on trigger functions');
+		('po_rematch_invoice'), ('po_rematch_unassociated'), ('po_repair'), ('po_scan_expirations'), ('po_schedule')$$, 'EXECUTE is revoked from PUBLIC on what changes something, and on trigger functions');
 SELECT is_empty($$SELECT oid::regprocedure FROM ext_functions WHERE provolatile = 'v' AND has_function_privilege('public', oid, 'EXECUTE')$$,
 	'nothing volatile may be executed by PUBLIC');
 SELECT set_eq($$SELECT c.relname || ' ' || x.privilege_type FROM ext JOIN pg_class c ON c.oid = objid AND classid = 'pg_class'::regclass,

@@ -57,6 +57,23 @@ INSERT INTO po_invoice (account_id, bill_from, invoice_id, line_type, billing_mo
 VALUES ('777788889999', 'AWS Inc.', 'INV-5', 'usage', '2026-05', 10, 'PO-Q1')
 RETURNING po_number, line_number, association_kind;
 
+INSERT INTO po_account (account_id, alert_thresholds) VALUES ('222233334444', '{0.75, 0.5, 0}');
+INSERT INTO po_order (account_id, po_number, bill_from, effective_month, expiration_month)
+VALUES ('222233334444', 'PO-7', 'AWS Inc.', '2026-01', '2026-12');
+INSERT INTO po_contact (account_id, po_number, email, name)
+VALUES ('222233334444', 'PO-7', 'ap@example.com', 'Accounts payable');
+INSERT INTO po_line_item (account_id, po_number, line_number, line_type, start_month, end_month,
+	balance_tracked, amount)
+VALUES ('222233334444', 'PO-7', '1', 'AWS Monthly Usage', '2026-01', '2026-12', true, 1000);
+INSERT INTO po_invoice (account_id, bill_from, invoice_id, line_type, billing_month, amount) VALUES
+	('222233334444', 'AWS Inc.', 'INV-71', 'usage', '2026-01', 250),
+	('222233334444', 'AWS Inc.', 'INV-72', 'usage', '2026-02', 260.40);
+SELECT kind, line_number, threshold, recipients, subject FROM po_notification
+WHERE account_id = '222233334444' ORDER BY notification_id;
+
+SELECT regexp_split_to_table(body, E'\n') AS body FROM po_notification
+WHERE account_id = '222233334444' AND threshold = 0.5;
+
 SELECT account_id FROM po_account WHERE account_id = '777788889999' FOR NO KEY UPDATE;
 
 UPDATE po_line_item SET description = 'first quarter'
@@ -145,6 +162,14 @@ SELECT violation, expected, found FROM po_check_integrity() WHERE account_id = '
 SELECT po_repair('777788889999'), po_repair('777788889999') AS again;
 
 SELECT count(*) FROM po_check_integrity() WHERE account_id = '777788889999';
+
+SELECT po_scan_expirations('2026-10-30') AS oct_30, po_scan_expirations('2026-10-31') AS oct_31,
+	po_scan_expirations('2026-10-31') AS again, po_scan_expirations('2026-12-25') AS dec_25;
+
+SELECT due_on, subject FROM po_notification
+WHERE account_id = '222233334444' AND kind = 'expiration' ORDER BY due_on;
+
+SELECT po_schedule();
 
 UPDATE po_account SET time_zone = 'Pacific/Kiritimati' WHERE account_id = '777788889999';
 SELECT po_now(), po_today('777788889999'), po_today('nobody');
