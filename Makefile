@@ -3,6 +3,7 @@
 #   make && sudo make install    build, and install into the server of pg_config
 #   make check                   all tests, in a private cluster (see test/run.sh)
 #   make check SUITE=regress     one suite: regress, isolation, pgtap, tap or unit
+#   make check-all               all tests on PostgreSQL 15, 17 and 18 (see test/all.sh)
 #   make demo                    a guided tour, in a private cluster
 #
 # PG_CONFIG=/path/to/pg_config chooses the PostgreSQL; WERROR=1 makes warnings errors.
@@ -33,17 +34,20 @@ EXTRA_CLEAN = src/*.bc
 # PGXS has a rule for "check" that runs nothing and exits 0. So the goals that drive a
 # private cluster are kept apart from it. They also have to work where there is no pg_config
 # yet. Other goals named beside one of them are made by a make of their own.
-DRIVERS = check demo bench
+DRIVERS = check check-all demo bench
 
 ifneq (,$(filter $(DRIVERS),$(MAKECMDGOALS)))
 
 .NOTPARALLEL:
 .PHONY: $(MAKECMDGOALS)
 
-export PG_CONFIG SUITE TESTS KEEP CI WERROR
+export PG_CONFIG SUITE TESTS VERSIONS KEEP CI WERROR
 
 check:
 	@bash test/run.sh
+
+check-all:
+	@bash test/all.sh
 
 demo:
 	@bash doc/demo/run.sh

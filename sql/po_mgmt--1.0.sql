@@ -466,20 +466,23 @@ COMMENT ON CAST (text AS po_line_type) IS 'the type of charge that is written th
 -- Reference data: sellers, their other names, types of charge
 --
 -- Seeds are dumped whole and switched off, never deleted: po_seed_trigger lets
--- the owner's insert of a seed that exists (a restore) update it.
+-- the owner's insert of a seed that exists (a restore) update it. created_at
+-- loses its default below, when the seeds are there.
 --
 CREATE TABLE po_seller (
 	bill_from text COLLATE "C" PRIMARY KEY CHECK (bill_from <> ''),
 	description text,
 	enabled boolean NOT NULL DEFAULT true,
-	seeded boolean NOT NULL DEFAULT false
+	seeded boolean NOT NULL DEFAULT false,
+	created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
 
 CREATE TABLE po_seller_alias (
 	alias text COLLATE "C" PRIMARY KEY CHECK (alias <> ''),
 	bill_from text COLLATE "C" NOT NULL REFERENCES po_seller,
 	enabled boolean NOT NULL DEFAULT true,
-	seeded boolean NOT NULL DEFAULT false
+	seeded boolean NOT NULL DEFAULT false,
+	created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
 
 CREATE TABLE po_taxonomy (
@@ -487,7 +490,8 @@ CREATE TABLE po_taxonomy (
 	label text,
 	out_of_cycle_only boolean,
 	enabled boolean NOT NULL DEFAULT true,
-	seeded boolean NOT NULL DEFAULT false
+	seeded boolean NOT NULL DEFAULT false,
+	created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
 
 CREATE TABLE po_seller_line_type (
@@ -495,6 +499,7 @@ CREATE TABLE po_seller_line_type (
 	line_type po_line_type NOT NULL REFERENCES po_taxonomy,
 	enabled boolean NOT NULL DEFAULT true,
 	seeded boolean NOT NULL DEFAULT false,
+	created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
 	PRIMARY KEY (bill_from, line_type)
 );
 
@@ -542,6 +547,7 @@ CREATE TABLE po_order (
 	source text COLLATE "C" NOT NULL DEFAULT 'user' CHECK (source IN ('user', 'marketplace')),
 	created_at timestamptz NOT NULL,
 	updated_at timestamptz NOT NULL,
+	expiration_set_on date,
 	PRIMARY KEY (account_id, po_number),
 	CHECK (effective_month <= expiration_month)
 );
@@ -628,7 +634,7 @@ CREATE TABLE po_invoice (
 	recorded_at timestamptz NOT NULL,
 	PRIMARY KEY (account_id, bill_from, invoice_id)
 ) WITH (fillfactor = 90);
-CREATE INDEX po_invoice_order ON po_invoice (account_id, po_number) WHERE po_number IS NOT NULL;
+CREATE INDEX po_invoice_order ON po_invoice (account_id, po_number, line_item_id) WHERE po_number IS NOT NULL;
 CREATE INDEX po_invoice_unassociated ON po_invoice (account_id, issued_on) WHERE line_item_id IS NULL;
 CREATE INDEX po_invoice_original ON po_invoice (account_id, bill_from, original_invoice_id)
 	WHERE original_invoice_id IS NOT NULL;
@@ -681,9 +687,12 @@ CREATE TABLE po_notification (
 	sent_at timestamptz,
 	attempts integer NOT NULL DEFAULT 0,
 	last_error text,
+	delivered_to text[] NOT NULL DEFAULT '{}',
 	PRIMARY KEY (account_id, notification_id),
 	FOREIGN KEY (account_id, po_number) REFERENCES po_order ON DELETE CASCADE
 );
+CREATE UNIQUE INDEX po_notification_due ON po_notification (account_id, po_number, due_on) WHERE kind = 'expiration';
+CREATE INDEX po_notification_unsent ON po_notification (notification_id) WHERE sent_at IS NULL;
 CREATE INDEX po_notification_order ON po_notification (account_id, po_number);
 CREATE SEQUENCE po_notification_notification_id_seq OWNED BY po_notification.notification_id;
 
@@ -746,6 +755,33 @@ INSERT INTO po_seller_line_type (bill_from, line_type, seeded)
 	OR t.line_type = 'marketplace'
 		AND s.bill_from IN ('AWS Inc.', 'AWS EMEA SARL', 'AWS Australia', 'AWS New Zealand')
 	OR t.line_type = 'professional_services' AND s.bill_from = 'AWS Inc.';
+
+ALTER TABLE po_seller ALTER created_at DROP DEFAULT;
+ALTER TABLE po_seller_alias ALTER created_at DROP DEFAULT;
+ALTER TABLE po_taxonomy ALTER created_at DROP DEFAULT;
+ALTER TABLE po_seller_line_type ALTER created_at DROP DEFAULT;
+
+--
+-- References
+--
+-- That what a new row refers to is there is asked by our own triggers, which
+-- take history as it is: pg_restore -j loads the tables in any order. What a
+-- delete or an update of the other side does remains with the foreign keys.
+--
+DO $$
+DECLARE
+	reference record;
+BEGIN
+	FOR reference IN
+		SELECT k.conrelid::pg_catalog.regclass AS relation, t.tgname
+		FROM pg_catalog.pg_constraint k
+		JOIN pg_catalog.pg_trigger t ON t.tgconstraint = k.oid AND t.tgrelid = k.conrelid
+		WHERE k.contype = 'f' AND k.confrelid = ANY (
+			'{po_seller,po_taxonomy,po_account,po_order}'::pg_catalog.regclass[])
+	LOOP
+		EXECUTE pg_catalog.format('ALTER TABLE %s DISABLE TRIGGER %I', reference.relation, reference.tgname);
+	END LOOP;
+END $$;
 
 --
 -- Time
@@ -940,15 +976,18 @@ CREATE TRIGGER "~po_mgmt_truncate" BEFORE TRUNCATE ON po_change_log
 --
 -- Status
 --
+-- Not STRICT, so that it is inlined where a view asks for thousands.
+CREATE FUNCTION po_status("order" po_order, day date) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN day::po_month <= ("order").expiration_month
+		THEN CASE ("order").status WHEN 'suspended' THEN 'Suspended' ELSE 'Active' END
+	WHEN day::po_month > ("order").expiration_month
+		THEN CASE ("order").status WHEN 'suspended' THEN 'Suspended-expired' ELSE 'Expired' END
+	END;
+
 CREATE FUNCTION po_status("order" po_order) RETURNS text
 	LANGUAGE sql STABLE STRICT PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT CASE WHEN ("order").status = 'suspended' THEN 'Suspended' ELSE 'Active' END
-		WHERE po_today(("order").account_id)::po_month <= ("order").expiration_month
-	UNION ALL
-	SELECT CASE WHEN ("order").status = 'suspended' THEN 'Suspended-expired' ELSE 'Expired' END
-		WHERE po_today(("order").account_id)::po_month > ("order").expiration_month;
-END;
+RETURN po_status("order", po_today(("order").account_id));
 
 CREATE FUNCTION po_suspend(account_id text, po_number text) RETURNS text
 	AS 'MODULE_PATHNAME', 'po_suspend'
@@ -965,6 +1004,19 @@ CREATE FUNCTION po_extend(account_id text, po_number text, expiration_month po_m
 
 REVOKE EXECUTE ON FUNCTION po_suspend(text, text), po_activate(text, text),
 	po_extend(text, text, po_month, boolean) FROM PUBLIC;
+
+--
+-- Notifications
+--
+CREATE FUNCTION po_scan_expirations(as_of date DEFAULT NULL) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'po_scan_expirations'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+CREATE FUNCTION po_schedule(schedule text DEFAULT '15 5 * * *') RETURNS text
+	AS 'MODULE_PATHNAME', 'po_schedule'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+REVOKE EXECUTE ON FUNCTION po_scan_expirations(date), po_schedule(text) FROM PUBLIC;
 
 --
 -- Associations that change later
@@ -1116,8 +1168,272 @@ BEGIN ATOMIC
 		i.po_number || ' ' || i.line_number, v.po_number || ' ' || v.line_number
 	FROM po_invoice v
 	JOIN po_line_item i ON i.account_id = v.account_id AND i.line_item_id = v.line_item_id
-	WHERE (i.po_number, i.line_number) IS DISTINCT FROM (v.po_number, v.line_number);
+	WHERE (i.po_number, i.line_number) IS DISTINCT FROM (v.po_number, v.line_number)
+	UNION ALL
+	SELECT r.account_id, r.po_number, r.line_number, r.line_item_id, r.what || ' does not exist', r.refers_to, NULL
+	FROM (
+		SELECT o.account_id, o.po_number, NULL AS line_number, NULL::bigint AS line_item_id,
+			'the account of an order' AS what, o.account_id AS refers_to
+		FROM po_order o WHERE NOT EXISTS (SELECT FROM po_account a WHERE a.account_id = o.account_id)
+		UNION ALL
+		SELECT o.account_id, o.po_number, NULL, NULL, 'the seller of an order', o.bill_from
+		FROM po_order o WHERE NOT EXISTS (SELECT FROM po_seller s WHERE s.bill_from = o.bill_from)
+		UNION ALL
+		SELECT i.account_id, i.po_number, i.line_number, i.line_item_id, 'the order of a line item', i.po_number
+		FROM po_line_item i
+		WHERE NOT EXISTS (SELECT FROM po_order o WHERE o.account_id = i.account_id AND o.po_number = i.po_number)
+		UNION ALL
+		SELECT c.account_id, c.po_number, NULL, NULL, 'the order of contact ' || c.email, c.po_number
+		FROM po_contact c
+		WHERE NOT EXISTS (SELECT FROM po_order o WHERE o.account_id = c.account_id AND o.po_number = c.po_number)
+		UNION ALL
+		SELECT n.account_id, n.po_number, n.line_number, NULL, 'the order of notification ' || n.notification_id, n.po_number
+		FROM po_notification n
+		WHERE NOT EXISTS (SELECT FROM po_order o WHERE o.account_id = n.account_id AND o.po_number = n.po_number)
+		UNION ALL
+		SELECT m.account_id, NULL, NULL, NULL, 'the payer of member ' || m.member_account_id, m.account_id
+		FROM po_account_member m WHERE NOT EXISTS (SELECT FROM po_account a WHERE a.account_id = m.account_id)
+		UNION ALL
+		SELECT NULL, NULL, NULL, NULL, 'the seller of alias ' || l.alias, l.bill_from
+		FROM po_seller_alias l WHERE NOT EXISTS (SELECT FROM po_seller s WHERE s.bill_from = l.bill_from)
+		UNION ALL
+		SELECT NULL, NULL, NULL, NULL, 'the seller of type ' || t.line_type::text, t.bill_from
+		FROM po_seller_line_type t WHERE NOT EXISTS (SELECT FROM po_seller s WHERE s.bill_from = t.bill_from)
+		UNION ALL
+		SELECT NULL, NULL, NULL, NULL, 'the type that ' || t.bill_from || ' bills', t.line_type::text
+		FROM po_seller_line_type t WHERE NOT EXISTS (SELECT FROM po_taxonomy x WHERE x.line_type = t.line_type)
+	) r;
 END;
+
+--
+-- Views for reports
+--
+-- What is seen is what the caller may read of the tables, row security included.
+-- The sums are made by account and joined, so that a condition on account_id
+-- reaches the tables, and all accounts are one pass over each table.
+--
+CREATE VIEW po_dashboard WITH (security_invoker = true) AS
+	SELECT o.account_id, o.po_number, o.bill_from, o.currency,
+		coalesce(i.value, 0) AS value, i.balance, o.effective_month, o.expiration_month,
+		po_status(o, t.today) AS status, o.updated_at,
+		o.status = 'active' AND t.today::po_month >= o.effective_month
+			AND t.today::po_month <= o.expiration_month AS in_effect,
+		coalesce(i.line_items, 0) AS line_items, i.tracked_value,
+		coalesce(i.invoices, 0)::bigint AS invoices
+	FROM po_order o
+	LEFT JOIN po_account a ON a.account_id = o.account_id
+	CROSS JOIN LATERAL (
+		SELECT (po_now() AT TIME ZONE coalesce(a.time_zone, 'UTC'))::date AS today) t
+	LEFT JOIN (
+		SELECT l.account_id, l.po_number, sum(l.total_value) AS value, sum(l.balance) AS balance,
+			sum(l.total_value) FILTER (WHERE l.balance_tracked) AS tracked_value,
+			count(*) AS line_items, sum(v.invoices) AS invoices
+		FROM po_line_item l
+		-- by the line item: invoices of an earlier order of that number are not counted
+		LEFT JOIN (
+			SELECT b.account_id, b.po_number, b.line_item_id, count(*) AS invoices
+			FROM po_invoice b WHERE b.po_number IS NOT NULL
+			GROUP BY b.account_id, b.po_number, b.line_item_id
+		) v ON v.account_id = l.account_id AND v.po_number = l.po_number AND v.line_item_id = l.line_item_id
+		GROUP BY l.account_id, l.po_number
+	) i ON i.account_id = o.account_id AND i.po_number = o.po_number;
+
+COMMENT ON VIEW po_dashboard IS 'purchase orders with their sums and their status today, as the AWS dashboard lists them';
+COMMENT ON COLUMN po_dashboard.account_id IS 'the account';
+COMMENT ON COLUMN po_dashboard.po_number IS 'the order';
+COMMENT ON COLUMN po_dashboard.bill_from IS 'its seller';
+COMMENT ON COLUMN po_dashboard.currency IS 'currency of value, balance and tracked_value';
+COMMENT ON COLUMN po_dashboard.value IS 'total value of all line items; 0 where there is none';
+COMMENT ON COLUMN po_dashboard.balance IS 'balance of the tracked line items; null where none is tracked';
+COMMENT ON COLUMN po_dashboard.effective_month IS 'first month of the order';
+COMMENT ON COLUMN po_dashboard.expiration_month IS 'last month of the order';
+COMMENT ON COLUMN po_dashboard.status IS 'Active, Suspended, Expired or Suspended-expired, today in the account''s time zone';
+COMMENT ON COLUMN po_dashboard.updated_at IS 'when a user last changed the order or its line items';
+COMMENT ON COLUMN po_dashboard.in_effect IS 'whether it pays for this month: active, and this month is one of its months';
+COMMENT ON COLUMN po_dashboard.line_items IS 'number of line items';
+COMMENT ON COLUMN po_dashboard.tracked_value IS 'total value of the tracked line items, which balance is what is left of; null where none is tracked';
+COMMENT ON COLUMN po_dashboard.invoices IS 'number of invoices and credit memos booked on its line items';
+
+CREATE VIEW po_line_item_status WITH (security_invoker = true) AS
+	SELECT l.account_id, l.po_number, l.line_number, l.line_type, l.start_month, l.end_month,
+		l.amount, l.quantity, l.tax, l.tax_kind, l.total_value, l.balance_tracked, l.balance,
+		coalesce(l.balance < 0, false) AS overdrawn,
+		CASE WHEN l.total_value > 0 THEN l.balance / l.total_value END AS share_left,
+		coalesce(v.invoices, 0) AS invoices, coalesce(v.amount, 0) AS invoiced, l.consumed_before,
+		o.bill_from, o.currency, po_status(o, t.today) AS order_status,
+		o.status = 'active' AND t.today::po_month >= l.start_month
+			AND t.today::po_month <= l.end_month AS in_effect,
+		l.agreement_id, l.description, l.line_item_id, l.updated_at
+	FROM po_line_item l
+	JOIN po_order o ON o.account_id = l.account_id AND o.po_number = l.po_number
+	LEFT JOIN po_account a ON a.account_id = l.account_id
+	CROSS JOIN LATERAL (
+		SELECT (po_now() AT TIME ZONE coalesce(a.time_zone, 'UTC'))::date AS today) t
+	LEFT JOIN (
+		SELECT b.account_id, b.po_number, b.line_item_id, count(*) AS invoices, sum(b.amount) AS amount
+		FROM po_invoice b WHERE b.po_number IS NOT NULL
+		GROUP BY b.account_id, b.po_number, b.line_item_id
+	) v ON v.account_id = l.account_id AND v.po_number = l.po_number AND v.line_item_id = l.line_item_id;
+
+COMMENT ON VIEW po_line_item_status IS 'line items with what is left, as the details page of an AWS purchase order lists them';
+COMMENT ON COLUMN po_line_item_status.account_id IS 'the account';
+COMMENT ON COLUMN po_line_item_status.po_number IS 'the order';
+COMMENT ON COLUMN po_line_item_status.line_number IS 'the line item';
+COMMENT ON COLUMN po_line_item_status.line_type IS 'type of charge; po_label(line_type) is its AWS name';
+COMMENT ON COLUMN po_line_item_status.start_month IS 'first month that it pays for';
+COMMENT ON COLUMN po_line_item_status.end_month IS 'last month that it pays for';
+COMMENT ON COLUMN po_line_item_status.amount IS 'unit price in currency, without tax';
+COMMENT ON COLUMN po_line_item_status.quantity IS 'number of units';
+COMMENT ON COLUMN po_line_item_status.tax IS 'tax: in currency where tax_kind is absolute, in percent where it is percent';
+COMMENT ON COLUMN po_line_item_status.tax_kind IS 'absolute or percent';
+COMMENT ON COLUMN po_line_item_status.total_value IS 'what it is worth in all, in currency';
+COMMENT ON COLUMN po_line_item_status.balance_tracked IS 'whether a balance is kept';
+COMMENT ON COLUMN po_line_item_status.balance IS 'what is left, in currency; null where not tracked';
+COMMENT ON COLUMN po_line_item_status.overdrawn IS 'whether the balance is below zero; false where not tracked';
+COMMENT ON COLUMN po_line_item_status.share_left IS 'balance as a share of the total value; null where not tracked or worth nothing';
+COMMENT ON COLUMN po_line_item_status.invoices IS 'number of invoices and credit memos booked on it';
+COMMENT ON COLUMN po_line_item_status.invoiced IS 'their sum, in currency';
+COMMENT ON COLUMN po_line_item_status.consumed_before IS 'spent on it before it came into this database, in currency';
+COMMENT ON COLUMN po_line_item_status.bill_from IS 'seller of the order';
+COMMENT ON COLUMN po_line_item_status.currency IS 'currency of all amounts';
+COMMENT ON COLUMN po_line_item_status.order_status IS 'status of the order today';
+COMMENT ON COLUMN po_line_item_status.in_effect IS 'whether it pays for this month: order active, and this month is one of its months';
+COMMENT ON COLUMN po_line_item_status.agreement_id IS 'only invoices of this agreement fit; null: any invoice does';
+COMMENT ON COLUMN po_line_item_status.description IS 'for your own use';
+COMMENT ON COLUMN po_line_item_status.line_item_id IS 'its id';
+COMMENT ON COLUMN po_line_item_status.updated_at IS 'when a user last changed it';
+
+CREATE VIEW po_order_invoice WITH (security_invoker = true) AS
+	SELECT v.issued_on, v.kind, v.invoice_id, v.line_number, v.amount, v.due_on,
+		v.account_id, v.po_number, v.bill_from, v.currency, v.line_type, v.billing_month,
+		v.association_kind, v.associated_at, v.associated_by, v.line_item_id,
+		l.line_item_id IS NULL AS line_item_deleted
+	FROM po_invoice v
+	LEFT JOIN po_line_item l ON l.account_id = v.account_id AND l.line_item_id = v.line_item_id
+	WHERE v.po_number IS NOT NULL;
+
+COMMENT ON VIEW po_order_invoice IS 'invoices and credit memos of the orders, also of orders and line items that were deleted since';
+COMMENT ON COLUMN po_order_invoice.issued_on IS 'date of the invoice';
+COMMENT ON COLUMN po_order_invoice.kind IS 'invoice or credit_memo';
+COMMENT ON COLUMN po_order_invoice.invoice_id IS 'its number';
+COMMENT ON COLUMN po_order_invoice.line_number IS 'line item that it is booked on';
+COMMENT ON COLUMN po_order_invoice.amount IS 'amount in currency, tax included; negative for a credit memo';
+COMMENT ON COLUMN po_order_invoice.due_on IS 'date on which payment is due';
+COMMENT ON COLUMN po_order_invoice.account_id IS 'the account';
+COMMENT ON COLUMN po_order_invoice.po_number IS 'order that it is booked on';
+COMMENT ON COLUMN po_order_invoice.bill_from IS 'its seller';
+COMMENT ON COLUMN po_order_invoice.currency IS 'currency of the amount';
+COMMENT ON COLUMN po_order_invoice.line_type IS 'type of charge of the invoice';
+COMMENT ON COLUMN po_order_invoice.billing_month IS 'month that is billed';
+COMMENT ON COLUMN po_order_invoice.association_kind IS 'automatic, manual or credit';
+COMMENT ON COLUMN po_order_invoice.associated_at IS 'when it was associated';
+COMMENT ON COLUMN po_order_invoice.associated_by IS 'role that inserted or associated it';
+COMMENT ON COLUMN po_order_invoice.line_item_id IS 'id of the line item';
+COMMENT ON COLUMN po_order_invoice.line_item_deleted IS 'true: the line item is gone; an order of that number, if there is one, is not charged with it';
+
+CREATE VIEW po_unassociated_invoice WITH (security_invoker = true) AS
+	SELECT v.account_id, v.bill_from, v.invoice_id, v.kind, v.line_type, v.billing_month,
+		v.issued_on, v.due_on, v.amount, v.currency, v.requested_po_number, v.requested_line_number,
+		v.agreement_id, v.recorded_at,
+		-- the line item that came furthest in the filters: what to mend
+		(SELECT CASE
+				WHEN e.po_number IS NULL THEN e.reason
+				WHEN e.outcome = 'selected' THEN 'Line item ' || e.line_number || ' of order ' || e.po_number
+					|| ' would pay for it now: match it again.'
+				WHEN e.line_number IS NULL THEN 'Order ' || e.po_number || ': ' || e.reason
+				ELSE 'Line item ' || e.line_number || ' of order ' || e.po_number || ': ' || e.reason END
+			FROM po_explain_match(v, 1) e
+			ORDER BY e.rank, array_position('{requested_po,agreement,type,period,tax_registration,currency,bill_from,order_period,status}'::text[], e.stage),
+				e.po_number, e.line_number LIMIT 1) AS reason
+	FROM po_invoice v
+	WHERE v.line_item_id IS NULL AND v.voided_at IS NULL;
+
+COMMENT ON VIEW po_unassociated_invoice IS 'invoices and credit memos without a purchase order, void ones left out';
+COMMENT ON COLUMN po_unassociated_invoice.account_id IS 'the account';
+COMMENT ON COLUMN po_unassociated_invoice.bill_from IS 'seller';
+COMMENT ON COLUMN po_unassociated_invoice.invoice_id IS 'number of the invoice';
+COMMENT ON COLUMN po_unassociated_invoice.kind IS 'invoice or credit_memo';
+COMMENT ON COLUMN po_unassociated_invoice.line_type IS 'type of charge';
+COMMENT ON COLUMN po_unassociated_invoice.billing_month IS 'month that is billed';
+COMMENT ON COLUMN po_unassociated_invoice.issued_on IS 'date of the invoice';
+COMMENT ON COLUMN po_unassociated_invoice.due_on IS 'date on which payment is due';
+COMMENT ON COLUMN po_unassociated_invoice.amount IS 'amount in currency, tax included';
+COMMENT ON COLUMN po_unassociated_invoice.currency IS 'currency of the amount';
+COMMENT ON COLUMN po_unassociated_invoice.requested_po_number IS 'order that it asks for';
+COMMENT ON COLUMN po_unassociated_invoice.requested_line_number IS 'line item that it asks for';
+COMMENT ON COLUMN po_unassociated_invoice.agreement_id IS 'agreement that it is of';
+COMMENT ON COLUMN po_unassociated_invoice.recorded_at IS 'when the row was inserted';
+COMMENT ON COLUMN po_unassociated_invoice.reason IS 'why, by today''s configuration: the line item that fits nearly, and what keeps it from paying';
+
+CREATE VIEW po_monthly_spend WITH (security_invoker = true) AS
+	SELECT v.account_id, v.currency, v.po_number, v.billing_month, sum(v.amount) AS amount, count(*) AS invoices
+	FROM po_invoice v
+	WHERE v.voided_at IS NULL
+	GROUP BY v.account_id, v.currency, v.po_number, v.billing_month;
+
+COMMENT ON VIEW po_monthly_spend IS 'what was invoiced by account, currency, order and billing month, void invoices left out';
+COMMENT ON COLUMN po_monthly_spend.account_id IS 'the account';
+COMMENT ON COLUMN po_monthly_spend.currency IS 'currency of the amount';
+COMMENT ON COLUMN po_monthly_spend.po_number IS 'order that is charged, which may have been deleted since; null: unassociated';
+COMMENT ON COLUMN po_monthly_spend.billing_month IS 'month that is billed';
+COMMENT ON COLUMN po_monthly_spend.amount IS 'sum of the invoices and credit memos, in currency';
+COMMENT ON COLUMN po_monthly_spend.invoices IS 'how many they are';
+
+-- The pace is that of the last three months that are billed. Last month is one of them
+-- once the line item has an invoice of it: invoices of a month come in the next.
+CREATE VIEW po_forecast WITH (security_invoker = true) AS
+	SELECT f.account_id, f.po_number, f.line_number, f.bill_from, f.currency, f.total_value, f.balance,
+		f.spend / f.months AS monthly_spend, f.billed_through,
+		CASE WHEN f.months_left <= '9999-12'::po_month - f.billed_through
+			THEN f.billed_through + f.months_left::integer END AS runs_out_month,
+		f.end_month,
+		f.balance * f.months < greatest(f.spend, 0) * greatest(f.end_month - f.billed_through, 0) AS runs_out_early,
+		f.line_item_id
+	FROM (
+		SELECT p.*, CASE WHEN p.balance <= 0 THEN 0
+			WHEN p.spend > 0 THEN ceil(p.balance * p.months / p.spend) END AS months_left
+		FROM (
+			SELECT s.account_id, s.po_number, s.line_number, s.bill_from, s.currency, s.total_value,
+				s.balance, s.end_month, s.line_item_id, t.billed_through,
+				s.middle + CASE WHEN s.last_is_billed THEN s.last ELSE s.first END AS spend,
+				greatest(least(3, t.billed_through - s.start_month + 1), 1) AS months
+			FROM (
+				SELECT l.account_id, l.po_number, l.line_number, o.bill_from, o.currency, l.total_value,
+					l.balance, l.start_month, l.end_month, l.line_item_id, m.last_month,
+					coalesce(bool_or(v.billing_month = m.last_month), false) AS last_is_billed,
+					coalesce(sum(v.amount) FILTER (WHERE v.billing_month = m.last_month), 0) AS last,
+					coalesce(sum(v.amount) FILTER (WHERE v.billing_month < m.last_month
+						AND v.billing_month > m.last_month - 3), 0) AS middle,
+					coalesce(sum(v.amount) FILTER (WHERE v.billing_month = m.last_month - 3), 0) AS first
+				FROM po_line_item l
+				JOIN po_order o ON o.account_id = l.account_id AND o.po_number = l.po_number
+				LEFT JOIN po_account a ON a.account_id = l.account_id
+				CROSS JOIN LATERAL (
+					SELECT (po_now() AT TIME ZONE coalesce(a.time_zone, 'UTC'))::date::po_month - 1 AS last_month) m
+				LEFT JOIN po_invoice v ON v.account_id = l.account_id AND v.po_number = l.po_number
+					AND v.line_item_id = l.line_item_id
+				WHERE l.balance_tracked
+				GROUP BY l.account_id, l.line_item_id, o.bill_from, o.currency, m.last_month
+			) s
+			CROSS JOIN LATERAL (
+				SELECT s.last_month - CASE WHEN s.last_is_billed THEN 0 ELSE 1 END AS billed_through) t
+		) p
+	) f;
+
+COMMENT ON VIEW po_forecast IS 'when each tracked balance runs out, at the pace of the last three months that are billed';
+COMMENT ON COLUMN po_forecast.account_id IS 'the account';
+COMMENT ON COLUMN po_forecast.po_number IS 'the order';
+COMMENT ON COLUMN po_forecast.line_number IS 'the line item, one whose balance is tracked';
+COMMENT ON COLUMN po_forecast.bill_from IS 'seller of the order';
+COMMENT ON COLUMN po_forecast.currency IS 'currency of all amounts';
+COMMENT ON COLUMN po_forecast.total_value IS 'what it is worth in all';
+COMMENT ON COLUMN po_forecast.balance IS 'what is left today';
+COMMENT ON COLUMN po_forecast.monthly_spend IS 'the pace: invoices of the three billing months up to billed_through, or fewer where it began later, by month';
+COMMENT ON COLUMN po_forecast.billed_through IS 'last month where the line item has an invoice of it, else the month before last';
+COMMENT ON COLUMN po_forecast.runs_out_month IS 'billing month in which the balance comes to zero; billed_through where it has; null: not at this pace';
+COMMENT ON COLUMN po_forecast.end_month IS 'last month that the line item pays for';
+COMMENT ON COLUMN po_forecast.runs_out_early IS 'whether the balance is too small for what will be billed until then, at this pace';
+COMMENT ON COLUMN po_forecast.line_item_id IS 'id of the line item';
 
 --
 -- Comments, so that \d+ and \df+ in psql read like documentation
@@ -1129,6 +1445,7 @@ COMMENT ON COLUMN po_seller.bill_from IS 'name of the seller, such as AWS Inc.; 
 COMMENT ON COLUMN po_seller.description IS 'what the seller is for, such as a country';
 COMMENT ON COLUMN po_seller.enabled IS 'false: no new order may name this seller';
 COMMENT ON COLUMN po_seller.seeded IS 'came with the extension: cannot be deleted, only switched off';
+COMMENT ON COLUMN po_seller.created_at IS 'written by po_mgmt: when the row was inserted; given only for history, such as a restore';
 COMMENT ON INDEX po_seller_pkey IS 'one row for each seller';
 
 -- po_seller_alias
@@ -1137,6 +1454,7 @@ COMMENT ON COLUMN po_seller_alias.alias IS 'other name, such as the legal name o
 COMMENT ON COLUMN po_seller_alias.bill_from IS 'the seller that it stands for; its name is what is stored';
 COMMENT ON COLUMN po_seller_alias.enabled IS 'false: the alias is not accepted any more';
 COMMENT ON COLUMN po_seller_alias.seeded IS 'came with the extension: cannot be deleted, only switched off';
+COMMENT ON COLUMN po_seller_alias.created_at IS 'written by po_mgmt: when the row was inserted; given only for history, such as a restore';
 COMMENT ON INDEX po_seller_alias_pkey IS 'one row for each other name';
 
 -- po_taxonomy
@@ -1146,6 +1464,7 @@ COMMENT ON COLUMN po_taxonomy.label IS 'name for people';
 COMMENT ON COLUMN po_taxonomy.out_of_cycle_only IS 'true: pays only for invoices outside the monthly billing cycle; null: as the type above it';
 COMMENT ON COLUMN po_taxonomy.enabled IS 'false: no new line item may have this type';
 COMMENT ON COLUMN po_taxonomy.seeded IS 'came with the extension: cannot be deleted, only switched off';
+COMMENT ON COLUMN po_taxonomy.created_at IS 'written by po_mgmt: when the row was inserted; given only for history, such as a restore';
 COMMENT ON INDEX po_taxonomy_pkey IS 'one row for each type of charge';
 
 -- po_seller_line_type
@@ -1154,6 +1473,7 @@ COMMENT ON COLUMN po_seller_line_type.bill_from IS 'the seller';
 COMMENT ON COLUMN po_seller_line_type.line_type IS 'a type that it bills, with all types below it; the type all needs no row';
 COMMENT ON COLUMN po_seller_line_type.enabled IS 'false: the seller does not bill it any more';
 COMMENT ON COLUMN po_seller_line_type.seeded IS 'came with the extension: cannot be deleted, only switched off';
+COMMENT ON COLUMN po_seller_line_type.created_at IS 'written by po_mgmt: when the row was inserted; given only for history, such as a restore';
 COMMENT ON INDEX po_seller_line_type_pkey IS 'one row for each seller and type';
 
 -- po_account
@@ -1190,6 +1510,7 @@ COMMENT ON COLUMN po_order.tags IS 'a JSON object with at most 50 keys';
 COMMENT ON COLUMN po_order.source IS 'who made the order: user or marketplace';
 COMMENT ON COLUMN po_order.created_at IS 'written by po_mgmt: when the row was inserted; given only for history, such as a restore';
 COMMENT ON COLUMN po_order.updated_at IS 'written by po_mgmt: when a user last changed the order or its line items; of two that fit equally, the later one pays';
+COMMENT ON COLUMN po_order.expiration_set_on IS 'written by po_mgmt: the day, in the account''s time zone, on which the order was added or its expiration month last changed; reminders are those that were still ahead then';
 COMMENT ON INDEX po_order_pkey IS 'one row for each number of an account';
 COMMENT ON INDEX po_order_match IS 'for matching: skips other sellers and years of expired orders';
 
@@ -1267,7 +1588,7 @@ COMMENT ON COLUMN po_invoice.recorded_at IS 'written by po_mgmt: when the row wa
 COMMENT ON INDEX po_invoice_pkey IS 'one row for each invoice of an account and seller';
 COMMENT ON INDEX po_invoice_unassociated IS 'invoices without a purchase order, as po_rematch_unassociated tries them';
 COMMENT ON INDEX po_invoice_original IS 'credit memos of an invoice';
-COMMENT ON INDEX po_invoice_order IS 'invoices of an order';
+COMMENT ON INDEX po_invoice_order IS 'invoices of an order and its line items';
 
 -- po_ledger
 COMMENT ON TABLE po_ledger IS 'written by po_mgmt: what was booked on line items and what moved balances otherwise; append-only';
@@ -1318,7 +1639,10 @@ COMMENT ON COLUMN po_notification.claimed_until IS 'until when a sender has it; 
 COMMENT ON COLUMN po_notification.sent_at IS 'when it was sent; null: not yet';
 COMMENT ON COLUMN po_notification.attempts IS 'how often sending was tried';
 COMMENT ON COLUMN po_notification.last_error IS 'why the last try failed';
+COMMENT ON COLUMN po_notification.delivered_to IS 'recipients that have it, where the mail could not be given to all at once';
 COMMENT ON INDEX po_notification_pkey IS 'one row for each notification';
+COMMENT ON INDEX po_notification_due IS 'one reminder for each day on which one is due';
+COMMENT ON INDEX po_notification_unsent IS 'what is to be sent';
 COMMENT ON INDEX po_notification_order IS 'notifications of an order';
 COMMENT ON SEQUENCE po_notification_notification_id_seq IS 'gives po_notification.notification_id';
 
@@ -1354,10 +1678,15 @@ COMMENT ON FUNCTION po_explain_match(text, text, po_line_type, po_month, numeric
 COMMENT ON FUNCTION po_explain_match(po_invoice, integer)
 	IS 'every line item of the account, with the reason why the invoice would be booked on it or not';
 COMMENT ON FUNCTION po_status(po_order) IS 'status of an order today: Active, Suspended, Expired or Suspended-expired';
+COMMENT ON FUNCTION po_status(po_order, date) IS 'status of an order on a day';
 COMMENT ON FUNCTION po_suspend(text, text) IS 'suspends an order, so that no invoice is matched to it; returns its status';
 COMMENT ON FUNCTION po_activate(text, text) IS 'makes a suspended order active again; returns its status';
 COMMENT ON FUNCTION po_extend(text, text, po_month, boolean)
 	IS 'gives an order a later expiration month, and on demand the line items that ended with it; returns its status';
+COMMENT ON FUNCTION po_scan_expirations(date) IS
+	'writes the reminders of orders that expire, as of a day (each account''s today); how many';
+COMMENT ON FUNCTION po_schedule(text) IS
+	'has pg_cron run po_scan_expirations() daily, or at the times given as in a crontab; what it did';
 COMMENT ON FUNCTION po_check_integrity() IS 'where balances, ledger and invoices disagree; no row when all is well';
 COMMENT ON FUNCTION po_seed_trigger() IS 'trigger of the reference tables: keeps seed rows';
 COMMENT ON FUNCTION po_append_only_trigger() IS 'trigger of po_ledger and po_change_log: rows are only added, and only by po_mgmt';

@@ -6,7 +6,6 @@
 
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 #include "utils/snapmgr.h"
 
 #include "associate.h"
@@ -204,11 +203,8 @@ void
 po_entry_of_association(PoEntry *entry, const PoInvoice *invoice,
 						const PoAssociation *association, TimestampTz booked_at)
 {
-	Datum		amount = DirectFunctionCall1(numeric_uminus,
-											 NumericGetDatum(invoice->amount));
-
-	po_entry_of_invoice(entry, invoice, "association", DatumGetNumeric(amount),
-						booked_at);
+	po_entry_of_invoice(entry, invoice, "association",
+						po_money_negate(invoice->amount), booked_at);
 	entry->line_item_id = association->line_item_id;
 	entry->po_number = association->po_number;
 	entry->line_number = association->line_number;

@@ -14,12 +14,11 @@
 #include "access/xact.h"
 #include "common/hashfn.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
-#include "utils/fmgrprotos.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
 #include "books.h"
+#include "notify.h"
 #include "statement.h"
 
 struct PoBooking
@@ -48,6 +47,7 @@ typedef struct Pending
 	Numeric		amount;
 	Numeric		edited;			/* while writing: by edits, and so in the balance */
 	Numeric		balance;		/* while writing: after the next entry back */
+	PoAlert    *alert;			/* while writing: or NULL */
 } Pending;
 
 /* all of it in the top transaction's memory */
@@ -59,27 +59,6 @@ static HTAB *pending;
 static int	nwaiting;			/* bookings not written, those in flight too */
 static bool writing = false;
 static bool writing_ledger = false;
-
-static Numeric
-copy_numeric(Numeric value)
-{
-	return value == NULL ? NULL :
-		DatumGetNumeric(datumCopy(NumericGetDatum(value), false, -1));
-}
-
-static Numeric
-add(Numeric a, Numeric b)
-{
-	return DatumGetNumeric(DirectFunctionCall2(numeric_add, NumericGetDatum(a),
-											   NumericGetDatum(b)));
-}
-
-static Numeric
-subtract(Numeric a, Numeric b)
-{
-	return DatumGetNumeric(DirectFunctionCall2(numeric_sub, NumericGetDatum(a),
-											   NumericGetDatum(b)));
-}
 
 /* ---- memory ---- */
 
@@ -161,15 +140,15 @@ add_pending(const PoBooking *booking, bool take_back)
 	if (!found)
 	{
 		item->account_id = po_text_copy(booking->entry.account_id);
-		item->amount = copy_numeric(booking->entry.amount);
+		item->amount = po_money_copy(booking->entry.amount);
 		item->nbookings = 1;
 	}
 	else
 	{
 		Numeric		before = item->amount;
 
-		item->amount = take_back ? subtract(before, booking->entry.amount) :
-			add(before, booking->entry.amount);
+		item->amount = take_back ? po_money_subtract(before, booking->entry.amount) :
+			po_money_add(before, booking->entry.amount);
 		pfree(before);
 		item->nbookings += take_back ? -1 : 1;
 		if (item->nbookings == 0)
@@ -221,7 +200,7 @@ po_booking_make(const PoEntry *entry, bool tracked, bool in_flight, bool is_edit
 	booking->entry.invoice_id = po_text_copy(entry->invoice_id);
 	booking->entry.recorded_by = po_text_copy(entry->recorded_by);
 	booking->entry.note = po_text_copy(entry->note);
-	booking->entry.amount = copy_numeric(entry->amount);
+	booking->entry.amount = po_money_copy(entry->amount);
 	booking->entry.balance_after = NULL;
 	booking->tracked = tracked;
 	booking->in_flight = in_flight;
@@ -281,9 +260,9 @@ po_books_balance(const PoLineItem *item, void *arg)
 	if (pending != NULL)
 		waiting = find_item(pending, invoice->account_id, item->line_item_id, NULL);
 	if (waiting != NULL)
-		balance = add(balance, waiting->amount);
+		balance = po_money_add(balance, waiting->amount);
 	if (invoice->line_item_id == item->line_item_id)
-		balance = add(balance, invoice->amount);
+		balance = po_money_add(balance, invoice->amount);
 	return balance;
 }
 
@@ -311,10 +290,10 @@ sum_up(PoBooking **certain, int n)
 			sum->amount = sum->edited = int64_to_numeric(0);
 		}
 		if (certain[i]->is_edit)
-			sum->edited = add(sum->edited, certain[i]->entry.amount);
+			sum->edited = po_money_add(sum->edited, certain[i]->entry.amount);
 		else
 		{
-			sum->amount = add(sum->amount, certain[i]->entry.amount);
+			sum->amount = po_money_add(sum->amount, certain[i]->entry.amount);
 			sum->nbookings++;
 		}
 	}
@@ -345,12 +324,13 @@ list_moves(Oid schema, HTAB *sums, int *nmoves)
 }
 
 /*
- * The entries in their order, each with the balance after it.  Other
- * statements of this transaction may have written entries in the meantime;
- * time does not go back behind those.
+ * The entries in their order, each with the balance after it, and what it
+ * crosses.  Other statements of this transaction may have written entries in
+ * the meantime; time does not go back behind those.
  */
 static PoEntry *
-complete_entries(PoBooking **certain, int n, HTAB *sums, PoMove *moves, int nmoves)
+complete_entries(PoBooking **certain, int n, HTAB *sums, PoMove *moves, int nmoves,
+				 PoCrossings *crossings)
 {
 	PoEntry    *entries = palloc(n * sizeof(PoEntry));
 
@@ -360,11 +340,13 @@ complete_entries(PoBooking **certain, int n, HTAB *sums, PoMove *moves, int nmov
 
 		sum->balance = moves[i].balance;
 		if (sum->balance != NULL)
-			sum->balance = subtract(sum->balance, sum->edited);
+			sum->balance = po_money_subtract(sum->balance, sum->edited);
+		sum->alert = po_alert_make(moves[i].total_value, moves[i].thresholds);
 	}
 	for (int i = 0; i < n; i++)
 	{
 		Pending    *sum;
+		Numeric		before;
 
 		entries[i] = certain[i]->entry;
 		entries[i].recorded_at = Max(entries[i].recorded_at,
@@ -372,9 +354,13 @@ complete_entries(PoBooking **certain, int n, HTAB *sums, PoMove *moves, int nmov
 		if (!certain[i]->tracked)
 			continue;
 		sum = find_item(sums, entries[i].account_id, entries[i].line_item_id, NULL);
-		if (sum->balance != NULL)
-			sum->balance = add(sum->balance, entries[i].amount);
+		before = sum->balance;
+		if (before != NULL)
+			sum->balance = po_money_add(before, entries[i].amount);
 		entries[i].balance_after = sum->balance;
+		/* an edit changes the total value, too: its own trigger judges it */
+		if (before != NULL && sum->alert != NULL && !certain[i]->is_edit)
+			po_crossings_judge(crossings, &entries[i], sum->alert, before, sum->alert);
 	}
 	return entries;
 }
@@ -405,8 +391,9 @@ drop_edits(HTAB *sums, PoMove *moves, int nmoves)
 }
 
 /*
- * Ledger first, then balances: a user's trigger on po_line_item that books or
- * edits finds the ledger complete.  By then the bookings count as written.
+ * Ledger and notifications first, then balances: a user's trigger on
+ * po_line_item that books or edits finds the ledger complete.  By then the
+ * bookings count as written.
  */
 static void
 write_bookings(Oid schema, PoBooking **certain, int n)
@@ -415,9 +402,11 @@ write_bookings(Oid schema, PoBooking **certain, int n)
 	HTAB	   *sums = sum_up(certain, n);
 	int			nmoves;
 	PoMove	   *moves = list_moves(schema, sums, &nmoves);
+	PoCrossings *crossings = po_crossings_make();
 
 	writing_ledger = true;
-	po_write_ledger(schema, complete_entries(certain, n, sums, moves, nmoves), n);
+	po_write_ledger(schema, complete_entries(certain, n, sums, moves, nmoves, crossings), n);
+	po_crossings_notify(schema, crossings);
 	writing_ledger = false;
 	for (int i = 0; i < n; i++)
 		certain[i]->written = level;

@@ -33,8 +33,8 @@ po_find_original(Oid schema, const PoInvoice *invoice, text *bill_from,
 }
 
 /* the same for an invoice whose seller may be an alias yet */
-static PoFollow
-find_original(PoFinder *finder, PoInvoice *original)
+PoFollow
+po_finder_original(PoFinder *finder, PoInvoice *original)
 {
 	const PoInvoice *invoice = finder->invoice;
 	text	   *seller = NULL;
@@ -46,8 +46,8 @@ find_original(PoFinder *finder, PoInvoice *original)
 }
 
 /* an invoice without a date is issued today; not every rule asks for that */
-static void
-init_bill(PoFinder *finder, bool needs_date)
+void
+po_finder_init_bill(PoFinder *finder, bool needs_date)
 {
 	DateADT		today = 0;
 
@@ -57,8 +57,8 @@ init_bill(PoFinder *finder, bool needs_date)
 	po_bill_init(&finder->bill, finder->invoice, &finder->account, today);
 }
 
-static void
-read_taxonomy(PoFinder *finder)
+void
+po_finder_read_taxonomy(PoFinder *finder)
 {
 	const PoLineType *type = finder->invoice->line_type;
 	PoTristate	out_of_cycle_only[PO_LINE_TYPE_MAX_LEVELS + 1];
@@ -103,8 +103,8 @@ next_candidate(PoFinder *finder)
 }
 
 /* ranks a line item that fits; says whether nothing in an older order can beat it */
-static bool
-add_candidate(PoFinder *finder, const PoOrder *order, const PoLineItem *found)
+bool
+po_finder_add(PoFinder *finder, const PoOrder *order, const PoLineItem *found)
 {
 	PoLineItem *item;
 	PoLineItem	balanced;
@@ -142,8 +142,8 @@ compare_candidates(const void *a, const void *b)
 						   &((const PoCandidate *) b)->rank, NULL);
 }
 
-static void
-sort_candidates(PoFinder *finder)
+void
+po_finder_sort(PoFinder *finder)
 {
 	if (finder->ncandidates > 1)
 		qsort(finder->candidates, finder->ncandidates, sizeof(PoCandidate),
@@ -250,7 +250,7 @@ collect_level(PoFinder *finder, int depth)
 		while ((item = po_line_items_next(finder->reader)) != NULL)
 		{
 			if (po_match_line_item(&finder->bill, order, item) == PO_FILTER_NONE &&
-				add_candidate(finder, order, item) && ++unbeatable == wanted)
+				po_finder_add(finder, order, item) && ++unbeatable == wanted)
 				enough_since = order->updated_at;
 		}
 	}
@@ -260,20 +260,20 @@ collect_level(PoFinder *finder, int depth)
 void
 po_find_by_rules(PoFinder *finder)
 {
-	init_bill(finder, false);
+	po_finder_init_bill(finder, false);
 	if (!find_orders(finder))
 		return;
 	for (int depth = finder->bill.depth; depth >= 0; depth--)
 	{
 		/* whether it is in the cycle, the invoice's own type decides of itself */
 		if (depth == finder->bill.depth - (finder->invoice->out_of_cycle == PO_UNKNOWN))
-			read_taxonomy(finder);
+			po_finder_read_taxonomy(finder);
 		if (po_match_level(&finder->bill, depth))
 			collect_level(finder, depth);
 		if (finder->max_rank > 0 && finder->ncandidates >= finder->max_rank)
 			break;
 	}
-	sort_candidates(finder);
+	po_finder_sort(finder);
 	if (finder->max_rank > 0)
 		finder->ncandidates = Min(finder->ncandidates, finder->max_rank);
 }
@@ -289,7 +289,7 @@ find_followed(PoFinder *finder, const PoInvoice *original)
 						  original->line_item_id, item) &&
 		po_read_order(finder->schema, original->account_id,
 					  item->po_number, order))
-		add_candidate(finder, order, item);
+		po_finder_add(finder, order, item);
 }
 
 void
@@ -297,10 +297,10 @@ po_find(PoFinder *finder)
 {
 	PoInvoice	original;
 
-	switch (find_original(finder, &original))
+	switch (po_finder_original(finder, &original))
 	{
 		case PO_FOLLOWS_BOOKED:
-			init_bill(finder, false);
+			po_finder_init_bill(finder, false);
 			find_followed(finder, &original);
 			break;
 		case PO_FOLLOWS_UNASSOCIATED:
@@ -309,207 +309,4 @@ po_find(PoFinder *finder)
 			po_find_by_rules(finder);
 			break;
 	}
-}
-
-/* ---- explanations ---- */
-
-static int
-by_po_number(const void *a, const void *b)
-{
-	const text *left = (*(const PoOrder *const *) a)->po_number;
-	const text *right = (*(const PoOrder *const *) b)->po_number;
-	size_t		left_len = VARSIZE_ANY_EXHDR(left);
-	size_t		right_len = VARSIZE_ANY_EXHDR(right);
-	int			result = memcmp(VARDATA_ANY(left), VARDATA_ANY(right),
-								Min(left_len, right_len));
-
-	return result != 0 ? result : (left_len > right_len) - (left_len < right_len);
-}
-
-typedef struct ExplainedList
-{
-	PoExplained *entries;
-	int			n;
-	int			space;
-} ExplainedList;
-
-static void
-list_entry(ExplainedList *list, const PoOrder *order, const PoLineItem *item)
-{
-	if (list->n == list->space)
-	{
-		list->space *= 2;
-		list->entries = repalloc_huge(list->entries,
-									  list->space * sizeof(PoExplained));
-	}
-	list->entries[list->n++] = (PoExplained) {.order = order,.item = item};
-}
-
-/* on an order as they were added, however they were read */
-static int
-in_order_added(const void *a, const void *b)
-{
-	int64		left = ((const PoExplained *) a)->item->line_item_id;
-	int64		right = ((const PoExplained *) b)->item->line_item_id;
-
-	return (left > right) - (left < right);
-}
-
-/* all orders of the account, by number */
-static const PoOrder **
-list_orders(PoFinder *finder, int *norders)
-{
-	const PoOrder *order;
-	int			space = 16;
-	const PoOrder **orders = palloc(space * sizeof(PoOrder *));
-
-	*norders = 0;
-	po_orders_begin(finder->reader, finder->invoice->account_id, NULL, 0);
-	while ((order = po_orders_next(finder->reader)) != NULL)
-	{
-		if (*norders == space)
-		{
-			space *= 2;
-			orders = repalloc_huge(orders, space * sizeof(PoOrder *));
-		}
-		orders[(*norders)++] = po_order_keep(finder->reader, order);
-	}
-	if (*norders > 1)
-		qsort(orders, *norders, sizeof(PoOrder *), by_po_number);
-	return orders;
-}
-
-/* the line items of all orders, an entry without item where there is none */
-static void
-list_line_items(PoFinder *finder, ExplainedList *list)
-{
-	int			norders;
-	const PoOrder **orders = list_orders(finder, &norders);
-
-	list->n = 0;
-	list->space = 64;
-	list->entries = palloc(list->space * sizeof(PoExplained));
-	for (int i = 0; i < norders; i++)
-	{
-		int			before = list->n;
-		const PoLineItem *item;
-
-		po_line_items_begin(finder->reader, finder->invoice->account_id,
-							orders[i], NULL, 0);
-		while ((item = po_line_items_next(finder->reader)) != NULL)
-			list_entry(list, orders[i], po_line_item_keep(finder->reader, item));
-		if (list->n == before)
-			list_entry(list, orders[i], NULL);
-		else
-			qsort(&list->entries[before], list->n - before, sizeof(PoExplained),
-				  in_order_added);
-	}
-}
-
-/* decides on one entry: adds a candidate, or says what rejected it */
-static void
-decide(PoFinder *finder, PoExplained *entry)
-{
-	PoFilter	filter = po_match_order(&finder->bill, entry->order);
-
-	if (filter == PO_FILTER_NONE)
-		filter = entry->item == NULL ? PO_FILTER_PERIOD :
-			po_match_line_item(&finder->bill, entry->order, entry->item);
-	if (filter == PO_FILTER_NONE)
-	{
-		add_candidate(finder, entry->order, entry->item);
-		return;
-	}
-	entry->stage = po_filter_name(filter);
-	entry->reason = po_reason_rejected(&finder->bill, filter, entry->order,
-									   entry->item);
-}
-
-/* the candidates in their order, each with what placed it below the first */
-static int
-explain_candidates(PoFinder *finder, int max_rank, PoExplained *result)
-{
-	const PoCandidate *selected = &finder->candidates[0];
-	int			n = finder->ncandidates;
-
-	if (max_rank > 0)
-		n = Min(n, max_rank);
-	for (int i = 0; i < n; i++)
-	{
-		const PoCandidate *candidate = &finder->candidates[i];
-		PoCriterion criterion;
-
-		result[i] = (PoExplained) {
-			.order = candidate->order,.item = candidate->item,.rank = i + 1
-		};
-		if (i == 0)
-		{
-			result[i].reason = po_reason_selected(&finder->bill, candidate,
-												  finder->ncandidates);
-			continue;
-		}
-		po_rank_compare(&selected->rank, &candidate->rank, &criterion);
-		result[i].stage = po_criterion_name(criterion);
-		result[i].reason = po_reason_outranked(&finder->bill, candidate,
-											   selected, criterion);
-	}
-	return n;
-}
-
-/* a credit memo: the line item of its original, and no other, whatever fits */
-static void
-decide_followed(PoFinder *finder, PoExplained *entry, const PoInvoice *original)
-{
-	if (entry->item != NULL && entry->item->line_item_id == original->line_item_id)
-		add_candidate(finder, entry->order, entry->item);
-	else
-	{
-		entry->stage = po_filter_name(PO_FILTER_REQUESTED_PO);
-		entry->reason = po_reason_followed(original);
-	}
-}
-
-PoExplained *
-po_explain(PoFinder *finder, int *nexplained)
-{
-	PoInvoice	original;
-	PoFollow	follow;
-	ExplainedList list;
-	PoExplained *result;
-	int			max_rank = finder->max_rank;
-	int			n;
-
-	finder->max_rank = 0;		/* the reasons count all candidates */
-	init_bill(finder, true);
-	follow = find_original(finder, &original);
-	if (follow == PO_FOLLOWS_NONE)
-	{
-		text	   *seller = po_read_alias(finder->reader, finder->bill.bill_from);
-
-		if (seller != NULL)
-			finder->bill.bill_from = seller;
-		read_taxonomy(finder);
-	}
-	list_line_items(finder, &list);
-	for (int i = 0; i < list.n; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (follow == PO_FOLLOWS_NONE)
-			decide(finder, &list.entries[i]);
-		else
-			decide_followed(finder, &list.entries[i], &original);
-	}
-	sort_candidates(finder);
-
-	/* the candidates in their order first, then what was rejected */
-	result = palloc_extended(Max(list.n, 1) * sizeof(PoExplained),
-							 MCXT_ALLOC_HUGE);
-	n = explain_candidates(finder, max_rank, result);
-	if (follow == PO_FOLLOWS_BOOKED && n > 0)
-		result[0].reason = po_reason_followed(&original);
-	for (int i = 0; i < list.n; i++)
-		if (list.entries[i].reason != NULL)
-			result[n++] = list.entries[i];
-	*nexplained = n;
-	return result;
 }

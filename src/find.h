@@ -1,7 +1,6 @@
 /*
  * find.h
- *		The matcher: the candidates of an invoice in their order, and the
- *		explanation of every line item.
+ *		The matcher: the candidates of an invoice in their order.
  *
  * Reads through the store, decides by match.h; writes nothing.
  */
@@ -44,15 +43,6 @@ typedef enum PoFollow
 	PO_FOLLOWS_UNASSOCIATED
 } PoFollow;
 
-typedef struct PoExplained
-{
-	const PoOrder *order;
-	const PoLineItem *item;		/* NULL for an order without any */
-	int			rank;			/* 0: rejected */
-	const char *stage;			/* NULL: selected */
-	char	   *reason;
-} PoExplained;
-
 /* bill_from: the seller's own name */
 extern PoFollow po_find_original(Oid schema, const PoInvoice *invoice,
 								 text *bill_from, PoInvoice *original);
@@ -61,6 +51,11 @@ extern PoFollow po_find_original(Oid schema, const PoInvoice *invoice,
 extern void po_find(PoFinder *finder);
 extern void po_find_by_rules(PoFinder *finder);
 
-extern PoExplained *po_explain(PoFinder *finder, int *nexplained);
+/* steps of it, for explain.c */
+extern PoFollow po_finder_original(PoFinder *finder, PoInvoice *original);
+extern void po_finder_init_bill(PoFinder *finder, bool needs_date);
+extern void po_finder_read_taxonomy(PoFinder *finder);
+extern bool po_finder_add(PoFinder *finder, const PoOrder *order, const PoLineItem *item);
+extern void po_finder_sort(PoFinder *finder);
 
 #endif							/* PO_FIND_H */

@@ -4,8 +4,9 @@
  *
  * A row that our BEFORE trigger let go is in flight until it is found in the
  * table, or until its own statement goes on without it.  A statement inside a
- * trigger that fires after ours meets such rows; the depth of triggers tells
- * them from rows that were dropped.
+ * trigger that fires after ours meets rows that are still on their way.  The
+ * server tells these from rows that were dropped: triggers run in memory that
+ * it resets before it goes on to the next row, or ends the statement.
  */
 #include "postgres.h"
 
@@ -22,6 +23,9 @@
 /* bookings are written when so many wait, so that memory stays bounded */
 #define MAX_WAITING		10000
 
+/* what is associated anew has a release and an association */
+#define MAX_ENTRIES		2
+
 /* a row that our BEFORE trigger let go */
 typedef struct Flight
 {
@@ -30,15 +34,14 @@ typedef struct Flight
 	PoRowChange change;
 	ItemPointerData place;		/* of the old version, in an update */
 	Oid			relid;
-	int			depth;			/* of triggers */
-	MemoryContext query;		/* of its statement */
-	bool		ended;			/* its statement has come to its end */
+	MemoryContext row;			/* of the server, for this row; NULL: it has gone on */
 	int			level;			/* of transactions */
-	PoBooking  *booking;		/* or NULL */
+	PoBooking  *bookings[MAX_ENTRIES];
+	int			nbookings;
 } Flight;
 
 static Flight *flights;			/* the innermost first; in the top transaction's memory */
-static MemoryContext watched;	/* the statement that is watched for its end */
+static bool holding = false;	/* what is booked, for the function that runs */
 
 /* ---- what became of a row ---- */
 
@@ -141,152 +144,138 @@ look_up(Flight *flight)
 	return landed;
 }
 
-/* takes a flight out of the list; its tuple is the caller's to free */
+/* takes a flight out of the list */
 static void
 end_flight(Flight **link, bool landed)
 {
 	Flight	   *flight = *link;
 
 	*link = flight->outer;
-	if (flight->booking != NULL && landed)
-		po_booking_land(flight->booking);
-	else if (flight->booking != NULL)
-		po_booking_drop(flight->booking);
+	for (int i = flight->nbookings - 1; i >= 0; i--)
+	{
+		if (landed)
+			po_booking_land(flight->bookings[i]);
+		else
+			po_booking_drop(flight->bookings[i]);
+	}
+	heap_freetuple(flight->tuple);
 	pfree(flight);
 }
 
-/*
- * What became of the rows in flight?  Those of this depth of triggers and
- * deeper ones have landed or were dropped.  One of a statement around may
- * still be on its way.
- */
+/* What became of the rows in flight?  Some may still be on their way. */
 static void
-settle(int depth)
+settle(void)
 {
 	Flight	  **link = &flights;
 
 	while (*link != NULL)
 	{
-		Flight	   *flight = *link;
-		HeapTuple	tuple = flight->tuple;
-		bool		landed = look_up(flight);
+		bool		landed = look_up(*link);
 
-		if (landed || flight->ended || flight->depth >= depth)
-		{
+		if (landed || (*link)->row == NULL)
 			end_flight(link, landed);
-			heap_freetuple(tuple);
-		}
 		else
-			link = &flight->outer;
+			link = &(*link)->outer;
 	}
 }
 
-/* a statement has come to its end, with or without an AFTER ROW event */
+/* the server has gone on from a row, wherever that went */
 static void
-statement_ends(void *query)
+row_ends(void *row)
 {
 	for (Flight *flight = flights; flight != NULL; flight = flight->outer)
-		if (flight->query == query)
-			flight->ended = true;
-	if (watched == query)
-		watched = NULL;
+		if (flight->row == row)
+			flight->row = NULL;
 }
 
-/*
- * Triggers run in a child of their statement's memory, which goes when the
- * statement ends.
- */
-static void
-watch(MemoryContext query)
-{
-	MemoryContextCallback *callback;
-
-	if (watched == query)
-		return;
-	callback = MemoryContextAlloc(query, sizeof(MemoryContextCallback));
-	callback->func = statement_ends;
-	callback->arg = query;
-	MemoryContextRegisterResetCallback(query, callback);
-	watched = query;
-}
-
+/* needs to run in the memory that the server gave to the trigger */
 void
-po_flight_row(Relation rel, PoRowChange change, HeapTuple tuple,
-			 ItemPointer old_place, const PoEntry *entry, bool tracked)
+po_flight_row(Relation rel, PoRowChange change, HeapTuple tuple, ItemPointer old_place)
 {
-	PoBooking  *booking = entry == NULL ? NULL : po_booking_make(entry, tracked, true, false);
-	MemoryContext query = MemoryContextGetParent(CurrentMemoryContext);
-	MemoryContext caller = MemoryContextSwitchTo(TopTransactionContext);
-	Flight	   *flight;
+	MemoryContextCallback *callback = palloc(sizeof(MemoryContextCallback));
+	Flight	   *flight = MemoryContextAllocZero(TopTransactionContext, sizeof(Flight));
+	MemoryContext row = MemoryContextSwitchTo(TopTransactionContext);
 
-	flight = palloc0(sizeof(Flight));
 	flight->tuple = heap_copytuple(tuple);
-	MemoryContextSwitchTo(caller);
+	MemoryContextSwitchTo(row);
 	flight->change = change;
 	if (old_place != NULL)
 		flight->place = *old_place;
 	flight->relid = RelationGetRelid(rel);
-	flight->depth = po_trigger_depth();
-	flight->query = query;
-	watch(query);
+	flight->row = row;
 	flight->level = GetCurrentTransactionNestLevel();
-	flight->booking = booking;
 	flight->outer = flights;
 	flights = flight;
+	callback->func = row_ends;
+	callback->arg = row;
+	MemoryContextRegisterResetCallback(row, callback);
+}
+
+void
+po_flight_book(const PoEntry *entry, bool tracked)
+{
+	Assert(flights->nbookings < MAX_ENTRIES);
+	flights->bookings[flights->nbookings++] = po_booking_make(entry, tracked, true, false);
 }
 
 HeapTuple
 po_flight_conflicting(HeapTuple old, TupleDesc desc)
 {
-	Flight	   *flight = flights;
+	Flight	  **link = &flights;
 	HeapTuple	proposed;
 
-	if (flight == NULL || flight->change != PO_ROW_INSERTED ||
-		flight->depth != po_trigger_depth() || look_up(flight) ||
-		!same_invoice(flight->tuple, old, desc))
+	while (*link != NULL && (*link)->row != CurrentMemoryContext)
+		link = &(*link)->outer;
+	if (*link == NULL || (*link)->change != PO_ROW_INSERTED ||
+		look_up(*link) || !same_invoice((*link)->tuple, old, desc))
 		return NULL;
-	proposed = heap_copytuple(flight->tuple);
-	heap_freetuple(flight->tuple);
-	end_flight(&flights, false);
+	proposed = heap_copytuple((*link)->tuple);
+	end_flight(link, false);
 	return proposed;
-}
-
-void
-po_flight_add(const PoEntry *entry, bool tracked, int depth)
-{
-	settle(depth);
-	po_booking_make(entry, tracked, false, false);
 }
 
 void
 po_flight_add_edit(const PoEntry *entry, bool tracked)
 {
-	settle(PO_IN_TRIGGER);
+	settle();
 	po_booking_make(entry, tracked, false, true);
 }
 
 /* ---- when to write ---- */
 
 void
-po_flight_write_if_many(Oid schema, int depth)
+po_flight_next_row(Oid schema)
 {
-	settle(depth);
+	settle();
 	if (po_books_waiting() >= MAX_WAITING)
 		po_books_write(schema);
 }
 
 void
-po_flight_next_row(Oid schema)
+po_flight_close(Oid schema)
 {
-	po_flight_write_if_many(schema, PO_IN_TRIGGER);
+	settle();
+	po_books_write(schema);
+	po_statement_forget_accounts();
+}
+
+/* writing after each of many rows would update a line item's balance for each */
+bool
+po_flight_hold(bool hold)
+{
+	bool		held = holding;
+
+	holding = hold;
+	return held;
 }
 
 void
-po_flight_close(Oid schema, int depth)
+po_flight_after(Oid schema)
 {
-	settle(depth);
-	po_books_write(schema);
-	po_statement_forget_accounts();
+	if (holding)
+		po_flight_next_row(schema);
+	else
+		po_flight_close(schema);
 }
 
 /* ---- ends of transactions ---- */
@@ -319,7 +308,7 @@ subtransaction_ends(SubXactEvent event, SubTransactionId mySubid,
 static void
 check_nothing_waits(void)
 {
-	settle(0);
+	settle();
 	if (po_books_waiting() > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -341,7 +330,6 @@ transaction_ends(XactEvent event, void *arg)
 			break;
 		default:
 			flights = NULL;
-			watched = NULL;
 			po_books_end();
 			po_statement_end();
 			break;

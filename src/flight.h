@@ -13,16 +13,6 @@
 
 extern void po_flight_init(void);
 
-/*
- * The depth at which rows that are not found were dropped: in a trigger, that
- * of its own statement; in a function, that of statements inside it.
- */
-#define PO_IN_TRIGGER	po_trigger_depth()
-#define PO_IN_FUNCTION	(po_trigger_depth() + 1)
-
-/* in a BEFORE trigger: what became of the row before this one? */
-extern void po_flight_next_row(Oid schema);
-
 /* what a statement does to a row of po_invoice */
 typedef enum PoRowChange
 {
@@ -33,28 +23,31 @@ typedef enum PoRowChange
 
 /*
  * A row of po_invoice as our BEFORE trigger lets it go (the old one of a
- * delete), the place of its old version (NULL for a new row), and the entry
- * that it means, or NULL.
+ * delete), and the place of its old version (NULL for a new row).
  */
 extern void po_flight_row(Relation rel, PoRowChange change, HeapTuple tuple,
-						  ItemPointer old_place, const PoEntry *entry, bool tracked);
+						  ItemPointer old_place);
+
+/* an entry that this row means; at most two */
+extern void po_flight_book(const PoEntry *entry, bool tracked);
 
 /*
- * For ON CONFLICT DO UPDATE: the last row to be inserted, where it has this
- * key and was not inserted; else NULL.
+ * For ON CONFLICT DO UPDATE: the row that the trigger's statement meant to
+ * insert in place of this one; else NULL.
  */
 extern HeapTuple po_flight_conflicting(HeapTuple old, TupleDesc desc);
-
-/* a booking whose row is certain */
-extern void po_flight_add(const PoEntry *entry, bool tracked, int depth);
 
 /* an edit of a line item that the running statement stores with its balance */
 extern void po_flight_add_edit(const PoEntry *entry, bool tracked);
 
-/* keeps memory bounded, between two invoices of many */
-extern void po_flight_write_if_many(Oid schema, int depth);
+/* between two rows of many: keeps memory bounded */
+extern void po_flight_next_row(Oid schema);
 
 /* writes all that is booked, and forgets the accounts */
-extern void po_flight_close(Oid schema, int depth);
+extern void po_flight_close(Oid schema);
+
+/* does so after the row of an invoice, unless a function associates many anew */
+extern void po_flight_after(Oid schema);
+extern bool po_flight_hold(bool hold);
 
 #endif							/* PO_FLIGHT_H */

@@ -97,3 +97,14 @@ po_report_no_order(text *account_id, text *po_number)
 			 errdetail("Line items, contacts and assignments by hand need an order that is there."),
 			 errhint("Add the order first, or correct the number; numbers are case-sensitive.")));
 }
+
+void
+po_report_no_invoice(text *account_id, text *bill_from, text *invoice_id)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NO_DATA_FOUND),
+			 errmsg("invoice \"%s\" of \"%s\" does not exist in account \"%s\"",
+					text_to_cstring(invoice_id), text_to_cstring(bill_from),
+					text_to_cstring(account_id)),
+			 errhint("See po_invoice; ids are case-sensitive.")));
+}

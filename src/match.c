@@ -6,7 +6,6 @@
 
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 
 #include "match.h"
 
@@ -183,20 +182,12 @@ po_match_line_item(const PoBill *bill, const PoOrder *order,
 	return PO_FILTER_NONE;
 }
 
-static int
-compare_numeric(Numeric a, Numeric b)
-{
-	return DatumGetInt32(DirectFunctionCall2(numeric_cmp,
-											 NumericGetDatum(a),
-											 NumericGetDatum(b)));
-}
-
 bool
 po_match_covers(const PoInvoice *invoice, const PoLineItem *item)
 {
 	return !item->balance_tracked ||
-		compare_numeric(item->balance, invoice->amount) >= 0 ||
-		po_numeric_sign(invoice->amount) <= 0;
+		po_money_compare(item->balance, invoice->amount) >= 0 ||
+		po_money_sign(invoice->amount) <= 0;
 }
 
 void

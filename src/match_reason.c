@@ -10,7 +10,6 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
-#include "utils/fmgrprotos.h"
 
 #include "match.h"
 
@@ -24,13 +23,6 @@ static char *
 month_str(PoMonth month)
 {
 	return po_month_format(month, palloc(PO_MONTH_BUFSIZE));
-}
-
-static char *
-numeric_str(Numeric value)
-{
-	return DatumGetCString(DirectFunctionCall1(numeric_out,
-											   NumericGetDatum(value)));
 }
 
 /* in the account's time zone, whatever the session's is */
@@ -223,15 +215,15 @@ append_balance(StringInfo buf, const PoBill *bill, const PoCandidate *candidate)
 
 	if (!item->balance_tracked)
 		appendStringInfoString(buf, " Its balance is not tracked.");
-	else if (po_numeric_sign(bill->invoice->amount) <= 0)
+	else if (po_money_sign(bill->invoice->amount) <= 0)
 		appendStringInfo(buf, " The invoice's %s takes nothing from its balance of %s %s.",
-						 numeric_str(bill->invoice->amount),
-						 numeric_str(item->balance), str(bill->currency));
+						 po_money_print(bill->invoice->amount),
+						 po_money_print(item->balance), str(bill->currency));
 	else
 		appendStringInfo(buf, " Its balance of %s %s %s the invoice's %s.",
-						 numeric_str(item->balance), str(bill->currency),
+						 po_money_print(item->balance), str(bill->currency),
 						 candidate->rank.covers ? "covers" : "does not cover",
-						 numeric_str(bill->invoice->amount));
+						 po_money_print(bill->invoice->amount));
 }
 
 /* where the month of issue is another, say which one counts */
@@ -321,9 +313,9 @@ po_reason_outranked(const PoBill *bill, const PoCandidate *candidate,
 							type_str(selected->item->line_type), than);
 		case PO_BY_BALANCE:
 			return psprintf("It fits, but its balance of %s %s does not cover the invoice's %s, and that of %s does.",
-							numeric_str(candidate->item->balance),
+							po_money_print(candidate->item->balance),
 							str(bill->currency),
-							numeric_str(bill->invoice->amount), than);
+							po_money_print(bill->invoice->amount), than);
 		case PO_BY_RECENCY:
 			return psprintf("It fits as well as %s, but that order was updated later (%s) than this one (%s).",
 							than, time_str(bill, selected->rank.updated_at),

@@ -11,8 +11,6 @@
 
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
-#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -45,17 +43,6 @@ required(FunctionCallInfo fcinfo, int n, const char *name)
 				 errdetail("An invoice is named by account_id, bill_from and invoice_id, an order by its number."),
 				 errhint("Give %s.", name)));
 	return PG_GETARG_TEXT_PP(n);
-}
-
-static void
-report_no_invoice(text *account_id, text *bill_from, text *invoice_id)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_NO_DATA_FOUND),
-			 errmsg("invoice \"%s\" of \"%s\" does not exist in account \"%s\"",
-					text_to_cstring(invoice_id), text_to_cstring(bill_from),
-					text_to_cstring(account_id)),
-			 errhint("See po_invoice; ids are case-sensitive.")));
 }
 
 static bool
@@ -121,11 +108,11 @@ begin(Rebooking *rebooking, FunctionCallInfo fcinfo)
 	rebooking->schema = schema;
 	bill_from = po_seller_name(schema, bill_from);
 	if (!read_newest(schema, account_id, bill_from, invoice_id, &rebooking->invoice))
-		report_no_invoice(account_id, bill_from, invoice_id);
+		po_report_no_invoice(account_id, bill_from, invoice_id);
 	po_become_table_owner(schema, PO_INVOICE, &rebooking->caller);
 	lock_account(rebooking, account_id);
 	if (!lock_invoice(schema, account_id, bill_from, invoice_id, &rebooking->invoice))
-		report_no_invoice(account_id, bill_from, invoice_id);
+		po_report_no_invoice(account_id, bill_from, invoice_id);
 }
 
 /* writes what was booked, and gives the row back as the function's result */
@@ -138,23 +125,27 @@ end(Rebooking *rebooking)
 		PointerGetDatum(invoice->invoice_id)
 	};
 
-	po_flight_close(rebooking->schema, PO_IN_FUNCTION);
+	po_flight_close(rebooking->schema);
 	po_become(&rebooking->caller);
 	return po_read_datum(rebooking->schema, PO_READ_INVOICE_ROW, args);
 }
 
 /* ---- booking anew ---- */
 
+/* writes the invoice's association; the table's trigger books it (trg_invoice.c) */
 static void
-write_association(const Rebooking *rebooking, const PoInvoice *invoice,
-				  const PoAssociation *association, TimestampTz now, bool make_void)
+rebook(const Rebooking *rebooking, const PoInvoice *invoice,
+	   const PoAssociation *association, text *note, bool make_void)
 {
+	TimestampTz now = po_statement_time(rebooking->schema, invoice->account_id, PO_FOR_BOOKING);
 	Datum		args[10] = {
 		PointerGetDatum(invoice->account_id), PointerGetDatum(invoice->bill_from),
 		PointerGetDatum(invoice->invoice_id)
 	};
 	char		nulls[11] = "   nnnnnnn";
 
+	if (invoice->line_item_id != 0 || association->kind != NULL)
+		po_check_open(account_of(rebooking), invoice->billing_month, true);
 	if (association->kind != NULL)
 	{
 		args[3] = PointerGetDatum(association->po_number);
@@ -170,33 +161,7 @@ write_association(const Rebooking *rebooking, const PoInvoice *invoice,
 		args[9] = TimestampTzGetDatum(now);
 		nulls[9] = ' ';
 	}
-	po_write_association(rebooking->schema, args, nulls, invoice->amount,
-						 association->line_item_id);
-}
-
-/* a release entry, an association entry, and the invoice's own columns */
-static void
-rebook(const Rebooking *rebooking, const PoInvoice *invoice,
-	   const PoAssociation *association, text *note, bool make_void)
-{
-	TimestampTz now = po_statement_time(rebooking->schema, invoice->account_id, PO_FOR_BOOKING);
-	PoEntry		entry;
-
-	if (invoice->line_item_id != 0 || association->kind != NULL)
-		po_check_open(account_of(rebooking), invoice->billing_month, true);
-	if (invoice->line_item_id != 0)
-	{
-		po_entry_of_invoice(&entry, invoice, "release", invoice->amount, now);
-		entry.note = note;
-		po_flight_add(&entry, po_is_tracked(rebooking->schema, invoice), PO_IN_FUNCTION);
-	}
-	if (association->kind != NULL)
-	{
-		po_entry_of_association(&entry, invoice, association, now);
-		entry.note = note;
-		po_flight_add(&entry, association->tracked, PO_IN_FUNCTION);
-	}
-	write_association(rebooking, invoice, association, now, make_void);
+	po_write_association(rebooking->schema, args, nulls, note);
 }
 
 /* does it go where it is already? */
@@ -345,22 +310,18 @@ is_stuck(const Rebooking *rebooking, const PoInvoice *invoice)
 	const PoAccount *account = &rebooking->account;
 	Datum		args[] = {
 		PointerGetDatum(invoice->account_id), PointerGetDatum(invoice->bill_from),
-		PointerGetDatum(invoice->invoice_id)
+		PointerGetDatum(invoice->invoice_id), PointerGetDatum(invoice->currency),
+		PoMonthGetDatum(account->closed_through)
 	};
 	PoInvoice	original;
-	PoInvoice  *memos;
-	int			nmemos;
 
 	if (po_find_original(rebooking->schema, invoice, invoice->bill_from, &original) != PO_FOLLOWS_NONE &&
 		!po_text_equal(original.currency, invoice->currency))
 		return true;
 	if (!account->is_closed)
 		return false;
-	memos = po_read_invoices(rebooking->schema, PO_READ_FOLLOWERS, args, &nmemos);
-	for (int i = 0; i < nmemos; i++)
-		if (memos[i].billing_month <= account->closed_through && !memos[i].by_hand)
-			return true;
-	return invoice->billing_month <= account->closed_through;
+	return invoice->billing_month <= account->closed_through ||
+		po_exists(rebooking->schema, PO_READ_CLOSED_FOLLOWER, args);
 }
 
 /* one of many: what cannot be matched without an error is left as it is */
@@ -388,6 +349,25 @@ rematch_one(Rebooking *rebooking, const PoInvoice *seen)
 	return association.kind != NULL;
 }
 
+static int64
+rematch_all(Rebooking *rebooking, const PoInvoice *invoices, int ninvoices)
+{
+	MemoryContext row = AllocSetContextCreate(CurrentMemoryContext, "po_mgmt rematch",
+											  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(row);
+	int64		count = 0;
+
+	for (int i = 0; i < ninvoices; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		count += rematch_one(rebooking, &invoices[i]);
+		MemoryContextReset(row);
+	}
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(row);
+	return count;
+}
+
 /* the number of invoices that got a purchase order */
 PG_FUNCTION_INFO_V1(po_rematch_unassociated);
 Datum
@@ -397,24 +377,23 @@ po_rematch_unassociated(PG_FUNCTION_ARGS)
 	Datum		arg = PG_ARGISNULL(0) ? (Datum) 0 : PG_GETARG_DATUM(0);
 	PoInvoice  *invoices;
 	int			ninvoices;
-	int64		count = 0;
+	volatile int64 count = 0;
+	bool		held;
 
 	rebooking.schema = get_func_namespace(fcinfo->flinfo->fn_oid);
 	invoices = po_read_invoices(rebooking.schema, PO_READ_UNASSOCIATED, &arg, &ninvoices);
 	po_become_table_owner(rebooking.schema, PO_INVOICE, &rebooking.caller);
-	for (int i = 0; i < ninvoices; i++)
+	held = po_flight_hold(true);
+	PG_TRY();
 	{
-		MemoryContext row = AllocSetContextCreate(CurrentMemoryContext,
-												  "po_mgmt rematch", ALLOCSET_DEFAULT_SIZES);
-		MemoryContext caller = MemoryContextSwitchTo(row);
-
-		CHECK_FOR_INTERRUPTS();
-		po_flight_write_if_many(rebooking.schema, PO_IN_FUNCTION);
-		count += rematch_one(&rebooking, &invoices[i]);
-		MemoryContextSwitchTo(caller);
-		MemoryContextDelete(row);
+		count = rematch_all(&rebooking, invoices, ninvoices);
 	}
-	po_flight_close(rebooking.schema, PO_IN_FUNCTION);
+	PG_FINALLY();
+	{
+		po_flight_hold(held);
+	}
+	PG_END_TRY();
+	po_flight_close(rebooking.schema);
 	po_become(&rebooking.caller);
 	PG_RETURN_INT64(count);
 }

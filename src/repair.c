@@ -4,33 +4,64 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
 #include "flight.h"
+#include "notify.h"
 
-/* one line item: its balance, and an entry that says why */
+/* a line item's balance; the last of its entries says why */
 static void
-repair(Oid schema, text *account_id, const PoBroken *broken, TimestampTz now)
+set_balance(Oid schema, const PoRepair *repair, PoCrossings *crossings)
 {
-	PoEntry		entry = {0};
+	const PoEntry *entry = &repair->entry;
+	PoMove		item = {.account_id = entry->account_id,.line_item_id = entry->line_item_id};
 	Datum		args[] = {
-		PointerGetDatum(account_id), Int64GetDatum(broken->line_item_id),
-		NumericGetDatum(broken->balance)
+		PointerGetDatum(entry->account_id), Int64GetDatum(entry->line_item_id),
+		NumericGetDatum(repair->balance)
 	};
+	PoAlert    *alert;
 
-	entry.account_id = account_id;
-	entry.line_item_id = broken->line_item_id;
-	entry.po_number = broken->po_number;
-	entry.line_number = broken->line_number;
-	entry.kind = "repaired";
-	entry.amount = broken->missing;
-	entry.balance_after = broken->balance;
-	entry.recorded_at = now;
-	entry.recorded_by = po_user();
-	entry.note = cstring_to_text("balance and ledger made what the invoices leave");
-	po_write_ledger(schema, &entry, 1);
+	po_read_balances(schema, &item, 1);
+	alert = po_alert_make(item.total_value, item.thresholds);
+	if (alert != NULL)
+		po_crossings_judge(crossings, entry, alert, item.balance, alert);
 	po_write(schema, PO_REPAIR, args, NULL);
+}
+
+/* the entries first, which say why; the number of line items that were mended */
+static int64
+repair_all(Oid schema, text *account_id, PoRepair *repairs, int nrepairs)
+{
+	TimestampTz now = po_statement_time(schema, account_id, PO_FOR_BOOKING);
+	PoEntry    *entries = palloc(Max(nrepairs, 1) * sizeof(PoEntry));
+	PoCrossings *crossings = po_crossings_make();
+	int64		nmended = 0;
+
+	for (int i = 0; i < nrepairs; i++)
+	{
+		PoEntry    *entry = &repairs[i].entry;
+
+		entry->kind = "repaired";
+		entry->recorded_at = now;
+		entry->recorded_by = po_user();
+		entry->note = cstring_to_text(entry->invoice_id != NULL ?
+									  "ledger of the invoice made what is booked" :
+									  "balance and ledger made what the invoices leave");
+		entries[i] = *entry;
+		if (i == 0 || entry->line_item_id != entries[i - 1].line_item_id)
+			nmended++;
+	}
+	po_write_ledger(schema, entries, nrepairs);
+	for (int i = 0; i < nrepairs; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (repairs[i].balance != NULL)
+			set_balance(schema, &repairs[i], crossings);
+	}
+	po_crossings_notify(schema, crossings);
+	return nmended;
 }
 
 /* the number of line items that were mended */
@@ -41,9 +72,9 @@ po_repair(PG_FUNCTION_ARGS)
 	Oid			schema = get_func_namespace(fcinfo->flinfo->fn_oid);
 	text	   *account_id;
 	PoIdentity	caller;
-	PoBroken   *broken;
-	int			nbroken;
-	TimestampTz now;
+	PoRepair   *repairs;
+	int			nrepairs;
+	int64		nmended;
 
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
@@ -52,12 +83,11 @@ po_repair(PG_FUNCTION_ARGS)
 				 errhint("Name one account: po_check_integrity() says which need it.")));
 	account_id = PG_GETARG_TEXT_PP(0);
 	po_become_table_owner(schema, PO_LINE_ITEM, &caller);
-	po_flight_close(schema, PO_IN_FUNCTION);
-	now = po_statement_time(schema, account_id, PO_FOR_BOOKING);
-	broken = po_read_broken(schema, account_id, &nbroken);
-	for (int i = 0; i < nbroken; i++)
-		repair(schema, account_id, &broken[i], now);
-	po_flight_close(schema, PO_IN_FUNCTION);
+	po_flight_close(schema);
+	po_statement_account(schema, account_id, PO_FOR_BOOKING);
+	repairs = po_read_repairs(schema, account_id, &nrepairs);
+	nmended = repair_all(schema, account_id, repairs, nrepairs);
+	po_flight_close(schema);
 	po_become(&caller);
-	PG_RETURN_INT64(nbroken);
+	PG_RETURN_INT64(nmended);
 }

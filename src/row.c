@@ -8,7 +8,6 @@
 #include "common/hashfn.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
-#include "utils/fmgrprotos.h"
 
 #include "row.h"
 #include "schema.h"
@@ -311,12 +310,4 @@ po_text_hash_create(const char *name, Size entrysize, MemoryContext context)
 	ctl.hcxt = context;
 	return hash_create(name, 64, &ctl,
 					   HASH_ELEM | HASH_FUNCTION | HASH_COMPARE | HASH_CONTEXT);
-}
-
-/* -1, 0 or 1 */
-int
-po_numeric_sign(Numeric value)
-{
-	return DatumGetInt32(DirectFunctionCall2(numeric_cmp, NumericGetDatum(value),
-											 NumericGetDatum(int64_to_numeric(0))));
 }

@@ -16,10 +16,10 @@
 #include "access/tupdesc.h"
 #include "utils/array.h"
 #include "utils/hsearch.h"
-#include "utils/numeric.h"
 #include "utils/timestamp.h"
 
 #include "line_type.h"
+#include "money.h"
 #include "month.h"
 
 /* po_account.period_basis */
@@ -145,7 +145,6 @@ extern void po_invoice_from(PoInvoice *invoice, const Datum *values, const bool 
 
 extern void po_invoice_from_tuple(PoInvoice *invoice, HeapTuple tuple, TupleDesc desc);
 extern void po_invoice_normalize(PoInvoice *invoice);
-extern int	po_numeric_sign(Numeric value);
 
 /* texts that may be NULL; a null equals nothing */
 extern bool po_text_equal(const text *a, const text *b);

@@ -51,6 +51,12 @@ enum
 
 enum
 {
+	Anum_bills_bill_from = 1,
+	Anum_bills_line_type
+};
+
+enum
+{
 	Anum_account_account_id = 1,
 	Anum_account_currency,
 	Anum_account_period_basis,
@@ -82,7 +88,8 @@ enum
 	Anum_order_tags,
 	Anum_order_source,
 	Anum_order_created_at,
-	Anum_order_updated_at
+	Anum_order_updated_at,
+	Anum_order_expiration_set_on
 };
 
 enum
@@ -117,6 +124,12 @@ enum
 	Anum_contact_title,
 	Anum_contact_phone,
 	Anum_contact_created_at
+};
+
+enum
+{
+	Anum_member_member_account_id = 1,
+	Anum_member_account_id
 };
 
 enum
@@ -163,6 +176,26 @@ enum
 	Anum_ledger_recorded_at,
 	Anum_ledger_recorded_by,
 	Anum_ledger_note
+};
+
+enum
+{
+	Anum_notification_notification_id = 1,
+	Anum_notification_account_id,
+	Anum_notification_po_number,
+	Anum_notification_line_number,
+	Anum_notification_kind,
+	Anum_notification_threshold,
+	Anum_notification_due_on,
+	Anum_notification_recipients,
+	Anum_notification_subject,
+	Anum_notification_body,
+	Anum_notification_created_at,
+	Anum_notification_claimed_until,
+	Anum_notification_sent_at,
+	Anum_notification_attempts,
+	Anum_notification_last_error,
+	Anum_notification_delivered_to
 };
 
 #endif							/* PO_SCHEMA_H */

@@ -50,11 +50,12 @@ po_seller_name(Oid schema, text *name)
 	return seller;
 }
 
-void
-po_check_seller(Oid schema, text *bill_from)
+/* the seller, or type, that a row refers to; it stays for the transaction */
+bool
+po_require_seller(Oid schema, text *bill_from)
 {
 	Datum		arg = PointerGetDatum(bill_from);
-	PoTristate	enabled = po_ask(schema, PO_READ_SELLER_ENABLED, &arg);
+	PoTristate	enabled = po_ask(schema, PO_KEEP_SELLER, &arg);
 
 	if (enabled == PO_UNKNOWN)
 		ereport(ERROR,
@@ -62,7 +63,34 @@ po_check_seller(Oid schema, text *bill_from)
 				 errmsg("seller \"%s\" is not known", text_to_cstring(bill_from)),
 				 errdetail("bill_from must be a row of po_seller, or an alias of one."),
 				 errhint("See po_seller and po_seller_alias, or add the seller.")));
-	if (enabled == PO_NO)
+	return enabled == PO_YES;
+}
+
+static bool
+require_type(Oid schema, PoLineType *line_type, PoStatement statement)
+{
+	Datum		arg = PointerGetDatum(line_type);
+	PoTristate	enabled = po_ask(schema, statement, &arg);
+
+	if (enabled == PO_UNKNOWN)
+		ereport(ERROR,
+				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+				 errmsg("line type \"%s\" is not known", text_to_cstring(line_type)),
+				 errdetail("It must be a row of po_taxonomy."),
+				 errhint("See po_taxonomy, or add the type.")));
+	return enabled == PO_YES;
+}
+
+void
+po_require_type(Oid schema, PoLineType *line_type)
+{
+	require_type(schema, line_type, PO_KEEP_TYPE);
+}
+
+void
+po_check_seller(Oid schema, text *bill_from)
+{
+	if (!po_require_seller(schema, bill_from))
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
 				 errmsg("seller \"%s\" is switched off", text_to_cstring(bill_from)),
@@ -72,16 +100,7 @@ po_check_seller(Oid schema, text *bill_from)
 void
 po_check_type(Oid schema, PoLineType *line_type)
 {
-	Datum		arg = PointerGetDatum(line_type);
-	PoTristate	enabled = po_ask(schema, PO_READ_TYPE_ENABLED, &arg);
-
-	if (enabled == PO_UNKNOWN)
-		ereport(ERROR,
-				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
-				 errmsg("line type \"%s\" is not known", text_to_cstring(line_type)),
-				 errdetail("The type of a line item must be a row of po_taxonomy."),
-				 errhint("See po_taxonomy, or add the type.")));
-	if (enabled == PO_NO)
+	if (!require_type(schema, line_type, PO_READ_TYPE_ENABLED))
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
 				 errmsg("line type \"%s\" is switched off", text_to_cstring(line_type)),

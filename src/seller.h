@@ -10,6 +10,10 @@
 /* the seller's own name for a name or an alias; the name itself if unknown */
 extern text *po_seller_name(Oid schema, text *name);
 
+/* errors where it is not known; is it enabled? */
+extern bool po_require_seller(Oid schema, text *bill_from);
+extern void po_require_type(Oid schema, PoLineType *line_type);
+
 /* errors, for orders and line items; may_name: the caller may know the seller */
 extern void po_check_seller(Oid schema, text *bill_from);
 extern void po_check_type(Oid schema, PoLineType *line_type);

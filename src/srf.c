@@ -2,7 +2,7 @@
  * srf.c
  *		The SQL functions po_match_invoice and po_explain_match.
  *
- * They read arguments and write rows; find.c does the work between.
+ * They read arguments and write rows; find.c and explain.c do the work between.
  */
 #include "postgres.h"
 
@@ -17,7 +17,7 @@
 #include "utils/typcache.h"
 
 #include "clock.h"
-#include "find.h"
+#include "explain.h"
 
 /* the arguments of the long form, in their order */
 enum
@@ -76,12 +76,11 @@ max_rank_argument(FunctionCallInfo fcinfo, int n)
 static void
 check_amount(Numeric amount)
 {
-	if (numeric_is_nan(amount) || numeric_is_inf(amount))
+	if (!po_money_is_finite(amount))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("amount of the invoice must be a finite number, not %s",
-						DatumGetCString(DirectFunctionCall1(numeric_out,
-															NumericGetDatum(amount)))),
+						po_money_print(amount)),
 				 errdetail("No balance covers it."),
 				 errhint("Give the amount, tax included.")));
 }
@@ -132,7 +131,7 @@ invoice_from_row(FunctionCallInfo fcinfo, PoInvoice *invoice)
 	tuple.t_data = header;
 	po_invoice_from_tuple(invoice, &tuple, desc);
 	if (heap_attisnull(&tuple, Anum_invoice_kind, desc) && invoice->amount != NULL)
-		invoice->is_credit_memo = po_numeric_sign(invoice->amount) < 0;
+		invoice->is_credit_memo = po_money_sign(invoice->amount) < 0;
 	require(invoice->account_id != NULL, "account_id");
 	require(invoice->bill_from != NULL, "bill_from");
 	require(invoice->line_type != NULL, "line_type");
@@ -152,9 +151,7 @@ balance_given_back(const PoLineItem *item, void *arg)
 
 	if (item->line_item_id != invoice->line_item_id)
 		return item->balance;
-	return DatumGetNumeric(DirectFunctionCall2(numeric_add,
-											   NumericGetDatum(item->balance),
-											   NumericGetDatum(invoice->amount)));
+	return po_money_add(item->balance, invoice->amount);
 }
 
 /* a finder for this call; false where the account is not known */

@@ -4,7 +4,8 @@
  *
  * store_plan.c has the SQL and keeps its plans, store_read.c reads what a
  * match needs, store_scan.c scans indexes for it, store_cache.c keeps accounts
- * in memory, store_write.c locks accounts and writes the books.
+ * in memory, store_write.c locks accounts and writes the books,
+ * store_notify.c reads what a notification says and writes the outbox.
  *
  * All of it works on the tables of one schema, the extension's; callers take
  * it from the function or the trigger that they are (it cannot be moved).
@@ -35,6 +36,10 @@ typedef enum PoStatement
 	PO_READ_TAXONOMY,
 	PO_READ_SELLER_ENABLED,
 	PO_READ_TYPE_ENABLED,
+	PO_KEEP_SELLER,
+	PO_KEEP_TYPE,
+	PO_KEEP_ACCOUNT,
+	PO_KEEP_ORDER,
 	PO_READ_SELLER_BILLS,
 	PO_COUNT_ACTIVE_ORDERS,
 	PO_COUNT_LINE_ITEMS,
@@ -48,14 +53,18 @@ typedef enum PoStatement
 	PO_READ_INVOICE_ROW,
 	PO_LOCK_INVOICE,
 	PO_READ_FOLLOWERS,
+	PO_READ_CLOSED_FOLLOWER,
 	PO_READ_UNASSOCIATED,
-	PO_READ_BROKEN,
+	PO_READ_REPAIRS,
 	PO_READ_ACCOUNT_ENTRY,
+	PO_READ_NOTICES,
+	PO_READ_REMINDERS,
 	/* as the user who asks, like statements of his own */
 	PO_SET_STATUS,
 	PO_LOCK_EXPIRATION,
 	PO_EXTEND_ORDER,
 	PO_EXTEND_LINE_ITEMS,
+	PO_SCHEDULE,
 	/* the store's own writes, which the triggers let pass */
 	PO_FIRST_WRITE,
 	PO_ADD_ACCOUNT = PO_FIRST_WRITE,
@@ -66,6 +75,8 @@ typedef enum PoStatement
 	PO_REPAIR,
 	PO_MOVE_BALANCES,
 	PO_WRITE_LEDGER,
+	PO_WRITE_NOTIFICATIONS,
+	PO_WRITE_REMINDERS,
 	PO_NSTATEMENTS
 } PoStatement;
 
@@ -77,10 +88,11 @@ typedef enum PoStatement
  */
 extern uint64 po_execute(Oid schema, PoStatement statement, const Datum *args,
 						 const char *nulls, bool read_only);
+extern uint64 po_execute_seed(const char *sql, Oid row_type, Datum row);
 extern Oid	po_table_oid(Oid schema, PoTable table);
-extern int	po_trigger_depth(void);
 extern void po_check_triggers(Oid schema, PoTable which);
 extern bool po_store_is_writing(void);
+extern bool po_store_is_touching(void);
 extern void po_plan_init(void);
 
 /* ---- store_read.c ---- */
@@ -134,6 +146,8 @@ extern void po_scan_init(void);
 
 /* ---- store_cache.c ---- */
 
+extern int	po_cache_size;		/* po_mgmt.match_cache, in kB */
+
 /* this transaction writes to the tables: it reads nothing from memory any more */
 extern void po_cache_suspend(void);
 extern void po_cache_init(void);
@@ -148,6 +162,8 @@ typedef struct PoMove
 	Numeric		amount;
 	bool		exists;			/* is the line item there still? */
 	Numeric		balance;		/* before it; NULL: not tracked, or gone */
+	Numeric		total_value;
+	ArrayType  *thresholds;		/* NULL: nobody is to be notified */
 } PoMove;
 
 /* an entry of the ledger */
@@ -167,15 +183,12 @@ typedef struct PoEntry
 	text	   *note;			/* or NULL */
 } PoEntry;
 
-/* a line item whose balance or ledger is not what the invoices leave */
-typedef struct PoBroken
+/* what mends a line item: an entry, and with the last one its balance */
+typedef struct PoRepair
 {
-	int64		line_item_id;
-	text	   *po_number;
-	text	   *line_number;
-	Numeric		balance;		/* as it should be */
-	Numeric		missing;		/* what the ledger lacks to add up to it */
-} PoBroken;
+	PoEntry		entry;
+	Numeric		balance;		/* as it should be; or NULL */
+} PoRepair;
 
 /* who we were before we became the tables' owner */
 typedef struct PoIdentity
@@ -188,6 +201,7 @@ extern void po_become_role(Oid role, PoIdentity *before);
 extern void po_become_table_owner(Oid schema, PoTable table, PoIdentity *before);
 extern void po_become(const PoIdentity *before);
 extern text *po_user(void);
+extern void po_check_written(bool as_meant, const char *table);
 extern bool po_lock_account(Oid schema, text *account_id, PoAccount *account);
 extern void po_add_account(Oid schema, text *account_id);
 extern void po_touch_account(Oid schema, text *account_id);
@@ -206,15 +220,66 @@ extern int64 po_next_id(Oid schema, const char *sequence);
 extern PoInvoice *po_read_invoices(Oid schema, PoStatement statement,
 								   const Datum *args, int *ninvoices);
 extern Datum po_read_datum(Oid schema, PoStatement statement, const Datum *args);
-extern PoBroken *po_read_broken(Oid schema, text *account_id, int *nbroken);
+extern PoRepair *po_read_repairs(Oid schema, text *account_id, int *nrepairs);
 extern bool po_read_month(Oid schema, PoStatement statement, const Datum *args,
 						  PoMonth *month);
 extern void po_write(Oid schema, PoStatement statement, const Datum *args,
 					 const char *nulls);
 extern void po_write_association(Oid schema, const Datum *args, const char *nulls,
-								 Numeric amount, int64 line_item_id);
+								 text *note);
+/* in the trigger that this fires: the note for the ledger, or NULL */
+extern text *po_association_note(void);
 extern void po_read_balances(Oid schema, PoMove *moves, int nmoves);
 extern void po_move_balances(Oid schema, const PoMove *moves, int nmoves);
 extern void po_write_ledger(Oid schema, const PoEntry *entries, int nentries);
+
+/* ---- store_notify.c: as the tables' owner, on the newest rows ---- */
+
+/* what a notification says; a text that is not known is NULL */
+typedef struct PoNotice
+{
+	text	   *account_id;
+	text	   *po_number;
+	text	   *order_description;
+	text	   *bill_from;
+	text	   *currency;
+	text	   *time_zone;
+	PoMonth		expiration_month;
+	PoMonth		start_month;	/* of the line item, or of the order */
+	PoMonth		end_month;
+	text	   *line_number;	/* NULL: about the order */
+	text	   *item_description;
+	text	   *label;			/* of the type of charge */
+	Numeric		total_value;
+	Numeric		balance;		/* NULL: nothing is tracked */
+	ArrayType  *recipients;		/* NULL: nobody, or the line item is gone */
+	DateADT		due_on;			/* of a reminder */
+	DateADT		today;
+} PoNotice;
+
+/* a row of the outbox */
+typedef struct PoNotification
+{
+	text	   *account_id;
+	text	   *po_number;
+	text	   *line_number;	/* or NULL */
+	const char *kind;
+	Numeric		threshold;		/* NULL where it is an expiration */
+	DateADT		due_on;			/* where it is one */
+	ArrayType  *recipients;
+	text	   *subject;
+	text	   *body;
+	TimestampTz created_at;
+} PoNotification;
+
+extern bool po_notify_setting;	/* po_mgmt.notify */
+
+extern void po_read_notices(Oid schema, const PoMove *items, int nitems,
+							PoNotice *notices);
+extern PoNotice *po_read_reminders(Oid schema, const Datum *args, const char *nulls,
+								   int *nnotices);
+extern uint64 po_write_notifications(Oid schema, PoStatement statement,
+									 const PoNotification *notifications,
+									 int nnotifications);
 
 #endif							/* PO_STORE_H */

@@ -19,7 +19,6 @@
 #include "commands/trigger.h"
 #include "miscadmin.h"
 #include "utils/fmgroids.h"
-#include "utils/guc.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
@@ -72,7 +71,6 @@ typedef struct CachedType
 	PoTristate	out_of_cycle_only;
 } CachedType;
 
-/* po_mgmt.match_cache, in kB */
 int			po_cache_size = 16384;
 
 static Generation young;
@@ -640,14 +638,5 @@ transaction_ended(XactEvent event, void *arg)
 void
 po_cache_init(void)
 {
-	DefineCustomIntVariable("po_mgmt.match_cache",
-							"Memory of a session for accounts that it matches invoices of repeatedly; 0: none.",
-							NULL,
-							&po_cache_size,
-							16384,
-							0, MAX_KILOBYTES,
-							PGC_USERSET,
-							GUC_UNIT_KB,
-							NULL, NULL, NULL);
 	RegisterXactCallback(transaction_ended, NULL);
 }

@@ -16,7 +16,6 @@
 #include "commands/trigger.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -26,7 +25,9 @@
 #include "store.h"
 
 #define EQ		" OPERATOR(pg_catalog.=) "
+#define NE		" OPERATOR(pg_catalog.<>) "
 #define PLUS	" OPERATOR(pg_catalog.+) "
+#define MINUS	" OPERATOR(pg_catalog.-) "
 
 #define LINE_ITEMS_OF_ORDERS \
 	"SELECT i.line_item_id, i.po_number, i.line_number, i.line_type, i.start_month," \
@@ -34,12 +35,26 @@
 	" FROM pg_catalog.unnest($2) WITH ORDINALITY AS o(po_number, place)" \
 	" JOIN @.po_line_item i ON i.account_id" EQ "$1 AND i.po_number" EQ "o.po_number"
 
+/* who is told of the order o */
+#define RECIPIENTS \
+	"(SELECT pg_catalog.array_agg(c.email ORDER BY c.email) FROM @.po_contact c" \
+	" WHERE c.account_id" EQ "o.account_id AND c.po_number" EQ "o.po_number)"
+
+#define TRACKED \
+	" WHERE i.account_id" EQ "o.account_id AND i.po_number" EQ "o.po_number AND i.balance_tracked"
+
+#define WRITE_NOTIFICATIONS \
+	"INSERT INTO @.po_notification (notification_id, account_id, po_number, line_number," \
+	" kind, threshold, due_on, recipients, subject, body, created_at)" \
+	" SELECT notification_id, account_id, po_number, line_number, kind, threshold," \
+	" due_on, recipients, subject, body, created_at FROM pg_catalog.unnest($1)"
+
 typedef struct PoStatementText
 {
 	/*
 	 * One letter an argument: t text, i bigint, m po_month, l po_line_type,
-	 * n numeric, z timestamptz; capital letters are arrays of these, E one of
-	 * rows of the ledger.
+	 * n numeric, d date, z timestamptz; capital letters are arrays of these, E and O
+	 * those of rows of the ledger and the outbox.
 	 */
 	const char *args;
 	const char *sql;
@@ -76,6 +91,15 @@ static const PoStatementText statements[PO_NSTATEMENTS] = {
 		"SELECT enabled FROM @.po_seller WHERE bill_from" EQ "$1"},
 	[PO_READ_TYPE_ENABLED] = {"l",
 		"SELECT enabled FROM @.po_taxonomy WHERE line_type OPERATOR(@.=) $1"},
+	/* what a row refers to: it stays while the transaction runs, as under a foreign key */
+	[PO_KEEP_SELLER] = {"t",
+		"SELECT enabled FROM @.po_seller WHERE bill_from" EQ "$1 FOR KEY SHARE"},
+	[PO_KEEP_TYPE] = {"l",
+		"SELECT enabled FROM @.po_taxonomy WHERE line_type OPERATOR(@.=) $1 FOR KEY SHARE"},
+	[PO_KEEP_ACCOUNT] = {"t",
+		"SELECT 1 FROM @.po_account WHERE account_id" EQ "$1 FOR KEY SHARE"},
+	[PO_KEEP_ORDER] = {"tt",
+		"SELECT 1 FROM @.po_order WHERE account_id" EQ "$1 AND po_number" EQ "$2 FOR KEY SHARE"},
 	[PO_READ_SELLER_BILLS] = {"tL",
 		"SELECT NOT EXISTS (SELECT FROM @.po_seller_line_type WHERE bill_from" EQ "$1)"
 		" OR EXISTS (SELECT FROM @.po_seller_line_type WHERE bill_from" EQ "$1"
@@ -124,32 +148,111 @@ static const PoStatementText statements[PO_NSTATEMENTS] = {
 		" AND bill_from" EQ "$2 AND original_invoice_id" EQ "$3"
 		" AND kind" EQ "'credit_memo' AND voided_at IS NULL"
 		" ORDER BY recorded_at, invoice_id FOR NO KEY UPDATE"},
+	/* a memo may be the original of another, and the other of this one */
+	[PO_READ_CLOSED_FOLLOWER] = {"ttttm",
+		"WITH RECURSIVE f(invoice_id, billing_month) AS (SELECT $3 COLLATE pg_catalog.\"C\", NULL::@.po_month"
+		" UNION SELECT m.invoice_id, m.billing_month FROM f JOIN @.po_invoice m"
+		" ON m.account_id" EQ "$1 AND m.bill_from" EQ "$2"
+		" AND m.original_invoice_id" EQ "f.invoice_id AND m.kind" EQ "'credit_memo'"
+		" AND m.voided_at IS NULL AND m.currency" EQ "$4"
+		" AND COALESCE(m.association_kind, '') OPERATOR(pg_catalog.<>) 'manual')"
+		" SELECT FROM f WHERE billing_month OPERATOR(@.<=) $5"},
 	[PO_READ_UNASSOCIATED] = {"t",
 		"SELECT " PO_INVOICE_COLUMNS " FROM @.po_invoice"
 		" WHERE line_item_id IS NULL AND voided_at IS NULL"
 		" AND ($1 IS NULL OR account_id" EQ "$1)"
 		" ORDER BY account_id, issued_on, recorded_at, invoice_id"},
-	[PO_READ_BROKEN] = {"t",
-		"SELECT i.account_id, i.line_item_id, i.po_number, i.line_number,"
-		" i.total_value OPERATOR(pg_catalog.-) i.consumed_before OPERATOR(pg_catalog.-) b.booked,"
-		" i.total_value OPERATOR(pg_catalog.-) i.consumed_before OPERATOR(pg_catalog.-) b.booked"
-		" OPERATOR(pg_catalog.-) e.entered"
-		" FROM @.po_line_item i,"
-		" LATERAL (SELECT COALESCE(pg_catalog.sum(v.amount), 0) AS booked FROM @.po_invoice v"
-		" WHERE v.account_id" EQ "i.account_id AND v.po_number" EQ "i.po_number"
-		" AND v.line_item_id" EQ "i.line_item_id) b,"
-		" LATERAL (SELECT COALESCE(pg_catalog.sum(l.amount), 0) AS entered FROM @.po_ledger l"
-		" WHERE l.account_id" EQ "i.account_id AND l.line_item_id" EQ "i.line_item_id) e"
-		" WHERE i.account_id" EQ "$1 AND i.balance_tracked"
-		" AND (i.balance OPERATOR(pg_catalog.<>)"
-		" (i.total_value OPERATOR(pg_catalog.-) i.consumed_before OPERATOR(pg_catalog.-) b.booked)"
-		" OR i.balance OPERATOR(pg_catalog.<>) e.entered) ORDER BY i.line_item_id"},
+	/*
+	 * The entries that mend an account: for each invoice and line item what the
+	 * ledger lacks of what is booked, then for each tracked line item what it
+	 * lacks still of the balance that the invoices leave.
+	 */
+	[PO_READ_REPAIRS] = {"t",
+		"WITH v AS (SELECT line_item_id, bill_from, invoice_id, po_number, line_number, amount"
+		" FROM @.po_invoice WHERE account_id" EQ "$1 AND line_item_id IS NOT NULL),"
+		" l AS (SELECT line_item_id, bill_from, invoice_id, pg_catalog.max(po_number) AS po_number,"
+		" pg_catalog.max(line_number) AS line_number, pg_catalog.sum(amount) AS amount"
+		" FROM @.po_ledger WHERE account_id" EQ "$1 GROUP BY line_item_id, bill_from, invoice_id),"
+		" of_invoice AS (SELECT COALESCE(v.line_item_id, l.line_item_id) AS line_item_id,"
+		" COALESCE(v.po_number, l.po_number) AS po_number,"
+		" COALESCE(v.line_number, l.line_number) AS line_number,"
+		" COALESCE(v.bill_from, l.bill_from) AS bill_from,"
+		" COALESCE(v.invoice_id, l.invoice_id) AS invoice_id,"
+		" 0" MINUS "COALESCE(v.amount, 0)" MINUS "COALESCE(l.amount, 0) AS amount"
+		" FROM v FULL JOIN l ON l.line_item_id" EQ "v.line_item_id"
+		" AND l.bill_from" EQ "v.bill_from AND l.invoice_id" EQ "v.invoice_id"
+		" WHERE v.invoice_id IS NOT NULL OR l.invoice_id IS NOT NULL),"
+		" booked AS (SELECT line_item_id, pg_catalog.sum(amount) AS amount FROM v GROUP BY line_item_id),"
+		" entered AS (SELECT line_item_id, pg_catalog.sum(amount) AS amount FROM l GROUP BY line_item_id),"
+		" mended AS (SELECT line_item_id, pg_catalog.sum(amount) AS amount FROM of_invoice GROUP BY line_item_id),"
+		" item AS (SELECT i.line_item_id, i.po_number, i.line_number, i.balance,"
+		" COALESCE(e.amount, 0) AS entered,"
+		" i.total_value" MINUS "i.consumed_before" MINUS "COALESCE(b.amount, 0) AS expected,"
+		" i.total_value" MINUS "i.consumed_before" MINUS "COALESCE(b.amount, 0)"
+		MINUS "COALESCE(e.amount, 0)" MINUS "COALESCE(m.amount, 0) AS amount"
+		" FROM @.po_line_item i LEFT JOIN booked b ON b.line_item_id" EQ "i.line_item_id"
+		" LEFT JOIN entered e ON e.line_item_id" EQ "i.line_item_id"
+		" LEFT JOIN mended m ON m.line_item_id" EQ "i.line_item_id"
+		" WHERE i.account_id" EQ "$1 AND i.balance_tracked),"
+		" repair AS (SELECT o.*, NULL::pg_catalog.numeric AS expected FROM of_invoice o"
+		" WHERE o.amount" NE "0"
+		" UNION ALL SELECT line_item_id, po_number, line_number, NULL, NULL, amount, expected"
+		" FROM item WHERE amount" NE "0 OR balance" NE "expected)"
+		" SELECT r.line_item_id, r.po_number, r.line_number, r.bill_from, r.invoice_id, r.amount,"
+		" i.entered" PLUS "pg_catalog.sum(r.amount) OVER (PARTITION BY r.line_item_id"
+		" ORDER BY r.invoice_id, r.bill_from), r.expected"
+		" FROM repair r LEFT JOIN item i ON i.line_item_id" EQ "r.line_item_id"
+		" ORDER BY r.line_item_id, r.invoice_id, r.bill_from"},
 	[PO_READ_BALANCES] = {"TI",
-		"SELECT m.place, i.balance"
+		/* contacts first: without any, this is all that notifications cost */
+		"SELECT m.place, i.balance, i.total_value, CASE WHEN EXISTS"
+		" (SELECT FROM @.po_contact c WHERE c.account_id" EQ "i.account_id"
+		" AND c.po_number" EQ "i.po_number)"
+		" THEN (SELECT a.alert_thresholds FROM @.po_account a"
+		" WHERE a.account_id" EQ "i.account_id) END"
 		" FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2))"
 		" WITH ORDINALITY AS m(account_id, line_item_id, place)"
 		" JOIN @.po_line_item i ON i.account_id" EQ "m.account_id"
 		" AND i.line_item_id" EQ "m.line_item_id"},
+	[PO_READ_NOTICES] = {"TI",
+		"SELECT m.place, o.account_id, o.po_number, o.description, o.bill_from, o.currency,"
+		" a.time_zone, o.expiration_month, i.start_month, i.end_month, i.line_number,"
+		" i.description, @.po_label(i.line_type), i.total_value, i.balance, " RECIPIENTS
+		" FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2))"
+		" WITH ORDINALITY AS m(account_id, line_item_id, place)"
+		" JOIN @.po_line_item i ON i.account_id" EQ "m.account_id"
+		" AND i.line_item_id" EQ "m.line_item_id"
+		" JOIN @.po_order o ON o.account_id" EQ "i.account_id AND o.po_number" EQ "i.po_number"
+		" JOIN @.po_account a ON a.account_id" EQ "i.account_id"},
+	/*
+	 * The latest reminder that is due, of $4 orders behind $2, $3.  An order
+	 * that is being deleted is left out; it would make us wait, and fail.
+	 */
+	[PO_READ_REMINDERS] = {"dtti",
+		"SELECT d.due_on, o.account_id, o.po_number, o.description, o.bill_from, o.currency,"
+		" a.time_zone, o.expiration_month, o.effective_month, o.expiration_month,"
+		" NULL::pg_catalog.text, NULL::pg_catalog.text, NULL::pg_catalog.text,"
+		" (SELECT pg_catalog.sum(i.total_value) FROM @.po_line_item i" TRACKED "),"
+		" (SELECT pg_catalog.sum(i.balance) FROM @.po_line_item i" TRACKED "), "
+		RECIPIENTS ", t.today"
+		" FROM @.po_order o JOIN @.po_account a ON a.account_id" EQ "o.account_id,"
+		" LATERAL (SELECT COALESCE($1, CAST(@.po_now() AT TIME ZONE a.time_zone AS pg_catalog.date))"
+		" AS today, @.po_month_end(o.expiration_month) AS last) t,"
+		" LATERAL (SELECT pg_catalog.max(v.due_on) AS due_on FROM (VALUES"
+		" (CAST(t.last" MINUS "'2 months'::pg_catalog.interval AS pg_catalog.date)),"
+		" (CAST(t.last" MINUS "'1 month'::pg_catalog.interval AS pg_catalog.date)),"
+		" (t.last" MINUS "7), (t.last)) v(due_on)"
+		" WHERE v.due_on OPERATOR(pg_catalog.<=) t.today"
+		" AND v.due_on OPERATOR(pg_catalog.>) COALESCE(o.expiration_set_on,"
+		" CAST(o.created_at AT TIME ZONE a.time_zone AS pg_catalog.date))) d"
+		" WHERE (o.account_id, o.po_number) OPERATOR(pg_catalog.>) ($2, $3)"
+		" AND o.status" EQ "'active' AND d.due_on IS NOT NULL"
+		" AND t.today OPERATOR(pg_catalog.<=) (t.last" PLUS "'1 month'::pg_catalog.interval)"
+		" AND EXISTS (SELECT FROM @.po_contact c WHERE c.account_id" EQ "o.account_id"
+		" AND c.po_number" EQ "o.po_number)"
+		" AND NOT EXISTS (SELECT FROM @.po_notification n WHERE n.account_id" EQ "o.account_id"
+		" AND n.po_number" EQ "o.po_number AND n.due_on" EQ "d.due_on AND n.kind" EQ "'expiration')"
+		" ORDER BY o.account_id, o.po_number LIMIT $4 FOR KEY SHARE OF o SKIP LOCKED"},
 	[PO_SET_STATUS] = {"ttt",
 		"UPDATE @.po_order o SET status = $3 WHERE account_id" EQ "$1"
 		" AND po_number" EQ "$2 RETURNING @.po_status(o)"},
@@ -162,6 +265,7 @@ static const PoStatementText statements[PO_NSTATEMENTS] = {
 	[PO_EXTEND_LINE_ITEMS] = {"ttmm",
 		"UPDATE @.po_line_item SET end_month = $4 WHERE account_id" EQ "$1"
 		" AND po_number" EQ "$2 AND end_month OPERATOR(@.=) $3"},
+	[PO_SCHEDULE] = {"ttt", "SELECT cron.schedule($1, $2, $3)"},
 	[PO_ADD_ACCOUNT] = {"t",
 		"INSERT INTO @.po_account (account_id) VALUES ($1) ON CONFLICT DO NOTHING"},
 	/* the clock is read after the wait for the lock, with the row then found */
@@ -178,8 +282,7 @@ static const PoStatementText statements[PO_NSTATEMENTS] = {
 	[PO_ASSOCIATE] = {"ttttttiztz",
 		"UPDATE @.po_invoice SET po_number = $4, line_number = $5, association_kind = $6,"
 		" line_item_id = $7, associated_at = $8, associated_by = $9, voided_at = $10"
-		" WHERE account_id" EQ "$1 AND bill_from" EQ "$2 AND invoice_id" EQ "$3"
-		" RETURNING amount, line_item_id"},
+		" WHERE account_id" EQ "$1 AND bill_from" EQ "$2 AND invoice_id" EQ "$3"},
 	[PO_REPAIR] = {"tin",
 		"UPDATE @.po_line_item SET balance = $3"
 		" WHERE account_id" EQ "$1 AND line_item_id" EQ "$2"},
@@ -195,6 +298,9 @@ static const PoStatementText statements[PO_NSTATEMENTS] = {
 		" recorded_at, recorded_by, note) SELECT entry_id, account_id, line_item_id,"
 		" po_number, line_number, bill_from, invoice_id, entry_kind, amount,"
 		" balance_after, recorded_at, recorded_by, note FROM pg_catalog.unnest($1)"},
+	[PO_WRITE_NOTIFICATIONS] = {"O", WRITE_NOTIFICATIONS},
+	[PO_WRITE_REMINDERS] = {"O", WRITE_NOTIFICATIONS
+		" ON CONFLICT (account_id, po_number, due_on) WHERE kind" EQ "'expiration' DO NOTHING"},
 };
 
 static const char *const table_names[PO_NTABLES] = {
@@ -223,6 +329,7 @@ static bool plans_stale = false;
 
 /* the depth of triggers at which the store is writing, or -1 */
 static int	writing_depth = -1;
+static bool touching_account = false;	/* by PO_TOUCH_ACCOUNT */
 
 /* some schema was renamed, dropped or whatever: perhaps ours */
 static void
@@ -275,6 +382,8 @@ argument_type(Oid schema, char letter)
 			return NUMERICOID;
 		case 'N':
 			return NUMERICARRAYOID;
+		case 'd':
+			return DATEOID;
 		case 'z':
 			return TIMESTAMPTZOID;
 		case 'Z':
@@ -287,6 +396,8 @@ argument_type(Oid schema, char letter)
 			return get_array_type(own_type(schema, "po_line_type"));
 		case 'E':
 			return get_array_type(get_rel_type_id(po_table_oid(schema, PO_LEDGER)));
+		case 'O':
+			return get_array_type(get_rel_type_id(po_table_oid(schema, PO_NOTIFICATION)));
 	}
 	elog(ERROR, "unknown kind of argument: %c", letter);
 	return InvalidOid;			/* keep compiler quiet */
@@ -349,8 +460,8 @@ is_write(PoStatement statement)
 }
 
 /* how many triggers are running, one inside the other */
-int
-po_trigger_depth(void)
+static int
+trigger_depth(void)
 {
 	return DatumGetInt32(DirectFunctionCall1(pg_trigger_depth, (Datum) 0));
 }
@@ -362,7 +473,14 @@ po_trigger_depth(void)
 bool
 po_store_is_writing(void)
 {
-	return writing_depth >= 0 && po_trigger_depth() == writing_depth + 1;
+	return writing_depth >= 0 && trigger_depth() == writing_depth + 1;
+}
+
+/* the same, and nothing of the account's row is to change */
+bool
+po_store_is_touching(void)
+{
+	return touching_account && po_store_is_writing();
 }
 
 static PoTable
@@ -377,6 +495,9 @@ written_table(PoStatement statement)
 			return PO_LINE_ITEM;
 		case PO_WRITE_LEDGER:
 			return PO_LEDGER;
+		case PO_WRITE_NOTIFICATIONS:
+		case PO_WRITE_REMINDERS:
+			return PO_NOTIFICATION;
 		case PO_ASSOCIATE:
 			return PO_INVOICE;
 		default:
@@ -463,6 +584,7 @@ po_execute(Oid schema, PoStatement statement, const Datum *args,
 		   const char *nulls, bool read_only)
 {
 	int			outer_depth = writing_depth;
+	bool		outer_touching = touching_account;
 	int			result;
 
 	if (!plans_are_good(schema))
@@ -477,17 +599,41 @@ po_execute(Oid schema, PoStatement statement, const Datum *args,
 
 	PG_TRY();
 	{
-		writing_depth = is_write(statement) ? po_trigger_depth() : -1;
+		writing_depth = is_write(statement) ? trigger_depth() : -1;
+		touching_account = statement == PO_TOUCH_ACCOUNT;
 		result = SPI_execute_plan(plans[statement], unconstify(Datum *, args),
 								  nulls, read_only, 0);
 	}
 	PG_FINALLY();
 	{
 		writing_depth = outer_depth;
+		touching_account = outer_touching;
 	}
 	PG_END_TRY();
 	if (result < 0)
 		elog(ERROR, "statement %d of the store failed: %s", statement,
 			 SPI_result_code_string(result));
+	return SPI_processed;
+}
+
+/*
+ * Runs the update of a seed by a restore's row, which is the parameter.  Its
+ * text depends on the columns that the table has, so it has no plan here.
+ */
+uint64
+po_execute_seed(const char *sql, Oid row_type, Datum row)
+{
+	int			outer_depth = writing_depth;
+
+	PG_TRY();
+	{
+		writing_depth = trigger_depth();
+		SPI_execute_with_args(sql, 1, &row_type, &row, NULL, false, 0);
+	}
+	PG_FINALLY();
+	{
+		writing_depth = outer_depth;
+	}
+	PG_END_TRY();
 	return SPI_processed;
 }

@@ -19,35 +19,34 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/relcache.h"
 #include "utils/snapmgr.h"
 
 #include "clock.h"
 #include "store.h"
+#include "store_spi.h"
 
-/*
- * Connects, runs a statement on the newest rows, and goes on in the caller's
- * memory context.  The rows live until SPI_finish().
- */
-static uint64
-execute(Oid schema, PoStatement statement, const Datum *args, const char *nulls)
+/* for the ledger, while an association is written */
+static text *association_note = NULL;
+
+/* copies; NULL where it is null */
+static text *
+text_column(uint64 row, int n)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	uint64		nrows;
+	bool		isnull;
+	Datum		value = column(row, n, &isnull);
 
-	SPI_connect();
-	nrows = po_execute(schema, statement, args, nulls, false);
-	MemoryContextSwitchTo(caller);
-	return nrows;
+	return isnull ? NULL : DatumGetTextPCopy(value);
 }
 
-static Datum
-column(uint64 row, int n, bool *isnull)
+static Numeric
+numeric_column(uint64 row, int n)
 {
-	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, n,
-						 isnull);
+	bool		isnull;
+	Datum		value = column(row, n, &isnull);
+
+	return isnull ? NULL : DatumGetNumericCopy(value);
 }
 
 /* ---- identity ---- */
@@ -88,6 +87,17 @@ po_user(void)
 
 /* ---- accounts ---- */
 
+/* a user's trigger must not drop or change what the store writes */
+void
+po_check_written(bool as_meant, const char *table)
+{
+	if (!as_meant)
+		ereport(ERROR,
+				(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+				 errmsg("what po_mgmt wrote to \"%s\" was changed or dropped by a trigger", table),
+				 errhint("Triggers on \"%s\" may look at its rows, but not change them.", table)));
+}
+
 /*
  * Locks an account by writing its row, for the rest of the transaction: its
  * bookings and changes of its configuration come one after another.  The time
@@ -109,6 +119,7 @@ po_lock_account(Oid schema, text *account_id, PoAccount *account)
 		po_account_from(account, values, nulls);
 	}
 	SPI_finish();
+	po_check_written(found || !po_exists(schema, PO_READ_ACCOUNT, &arg), "po_account");
 	return found;
 }
 
@@ -148,7 +159,8 @@ po_touch_order(Oid schema, text *account_id, text *po_number, TimestampTz stamp)
 
 /*
  * Gives the seed that has the row's key the row's other columns; false where
- * there is none.  The columns and the key are those that the table has.
+ * there is none.  The columns and the key are those that the table has.  The
+ * time stays where the row has none.
  */
 bool
 po_update_seed(Relation rel, HeapTuple row)
@@ -176,16 +188,17 @@ po_update_seed(Relation rel, HeapTuple row)
 		if (bms_is_member(att->attnum - FirstLowInvalidHeapAttributeNumber, key))
 			appendStringInfo(&where, " AND t.%s OPERATOR(%s.=) ($1).%s", name,
 							 own ? schema : "pg_catalog", name);
+		else if (strcmp(NameStr(att->attname), "created_at") == 0)
+			appendStringInfo(&set, "%s%s = COALESCE(($1).%s, t.%s)",
+							 set.len > 0 ? ", " : "", name, name, name);
 		else
 			appendStringInfo(&set, "%s%s = ($1).%s", set.len > 0 ? ", " : "",
 							 name, name);
 	}
 	SPI_connect();
-	SPI_execute_with_args(psprintf("UPDATE %s.%s t SET %s WHERE t.seeded%s",
-								   schema, RelationGetRelationName(rel),
-								   set.data, where.data),
-						  1, &type, &arg, NULL, false, 0);
-	updated = SPI_processed > 0;
+	updated = po_execute_seed(psprintf("UPDATE %s.%s t SET %s WHERE t.seeded%s",
+									   schema, RelationGetRelationName(rel),
+									   set.data, where.data), type, arg) > 0;
 	SPI_finish();
 	return updated;
 }
@@ -333,36 +346,31 @@ po_read_datum(Oid schema, PoStatement statement, const Datum *args)
 	return value;
 }
 
-PoBroken *
-po_read_broken(Oid schema, text *account_id, int *nbroken)
+PoRepair *
+po_read_repairs(Oid schema, text *account_id, int *nrepairs)
 {
 	Datum		arg = PointerGetDatum(account_id);
-	uint64		nrows = execute(schema, PO_READ_BROKEN, &arg, NULL);
-	PoBroken   *broken = palloc(Max(nrows, 1) * sizeof(PoBroken));
-	bool		isnull;
+	uint64		nrows = execute(schema, PO_READ_REPAIRS, &arg, NULL);
+	PoRepair   *repairs = palloc0(Max(nrows, 1) * sizeof(PoRepair));
 
 	for (uint64 row = 0; row < nrows; row++)
 	{
-		broken[row].line_item_id = DatumGetInt64(column(row, 2, &isnull));
-		broken[row].po_number = DatumGetTextPCopy(column(row, 3, &isnull));
-		broken[row].line_number = DatumGetTextPCopy(column(row, 4, &isnull));
-		broken[row].balance = DatumGetNumericCopy(column(row, 5, &isnull));
-		broken[row].missing = DatumGetNumericCopy(column(row, 6, &isnull));
+		PoEntry    *entry = &repairs[row].entry;
+		bool		isnull;
+
+		entry->account_id = account_id;
+		entry->line_item_id = DatumGetInt64(column(row, 1, &isnull));
+		entry->po_number = text_column(row, 2);
+		entry->line_number = text_column(row, 3);
+		entry->bill_from = text_column(row, 4);
+		entry->invoice_id = text_column(row, 5);
+		entry->amount = numeric_column(row, 6);
+		entry->balance_after = numeric_column(row, 7);
+		repairs[row].balance = numeric_column(row, 8);
 	}
 	SPI_finish();
-	*nbroken = nrows;
-	return broken;
-}
-
-/* a user's trigger must not drop or change what the store writes */
-static void
-check_written(bool as_meant, const char *table)
-{
-	if (!as_meant)
-		ereport(ERROR,
-				(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
-				 errmsg("what po_mgmt wrote to \"%s\" was changed or dropped by a trigger", table),
-				 errhint("Triggers on \"%s\" may look at its rows, but not change them.", table)));
+	*nrepairs = nrows;
+	return repairs;
 }
 
 bool
@@ -384,27 +392,35 @@ po_write(Oid schema, PoStatement statement, const Datum *args, const char *nulls
 	SPI_finish();
 }
 
-/* args are those of PO_ASSOCIATE; line_item_id 0: none */
+/* args are those of PO_ASSOCIATE */
 void
-po_write_association(Oid schema, const Datum *args, const char *nulls,
-					 Numeric amount, int64 line_item_id)
+po_write_association(Oid schema, const Datum *args, const char *nulls, text *note)
 {
-	bool		isnull;
-	Datum		stored;
+	text	   *outer_note = association_note;
 
-	check_written(execute(schema, PO_ASSOCIATE, args, nulls) == 1, "po_invoice");
-	stored = column(0, 1, &isnull);
-	check_written(DatumGetBool(DirectFunctionCall2(numeric_eq, stored, NumericGetDatum(amount))),
-				  "po_invoice");
-	stored = column(0, 2, &isnull);
-	check_written((isnull ? 0 : DatumGetInt64(stored)) == line_item_id, "po_invoice");
-	SPI_finish();
+	PG_TRY();
+	{
+		association_note = note;
+		po_check_written(execute(schema, PO_ASSOCIATE, args, nulls) == 1, "po_invoice");
+		SPI_finish();
+	}
+	PG_FINALLY();
+	{
+		association_note = outer_note;
+	}
+	PG_END_TRY();
+}
+
+text *
+po_association_note(void)
+{
+	return association_note;
 }
 
 /* ---- balances and ledger ---- */
 
-static Datum
-array_datum(Datum *values, bool *nulls, int n, Oid type)
+Datum
+po_array_datum(Datum *values, bool *nulls, int n, Oid type)
 {
 	int			dims[1] = {n};
 	int			lbs[1] = {1};
@@ -417,47 +433,52 @@ array_datum(Datum *values, bool *nulls, int n, Oid type)
 											  typlen, typbyval, typalign));
 }
 
-/* args gets the moves' accounts, ids and amounts */
-static void
-move_arguments(const PoMove *moves, int nmoves, Datum *args)
+/* args gets the line items' accounts and ids */
+void
+po_line_item_arguments(const PoMove *items, int nitems, Datum *args)
 {
-	Datum	   *accounts = palloc(nmoves * sizeof(Datum));
-	Datum	   *ids = palloc(nmoves * sizeof(Datum));
-	Datum	   *amounts = palloc(nmoves * sizeof(Datum));
+	Datum	   *accounts = palloc(nitems * sizeof(Datum));
+	Datum	   *ids = palloc(nitems * sizeof(Datum));
 
-	for (int i = 0; i < nmoves; i++)
+	for (int i = 0; i < nitems; i++)
 	{
-		accounts[i] = PointerGetDatum(moves[i].account_id);
-		ids[i] = Int64GetDatum(moves[i].line_item_id);
-		amounts[i] = NumericGetDatum(moves[i].amount);
+		accounts[i] = PointerGetDatum(items[i].account_id);
+		ids[i] = Int64GetDatum(items[i].line_item_id);
 	}
-	args[0] = array_datum(accounts, NULL, nmoves, TEXTOID);
-	args[1] = array_datum(ids, NULL, nmoves, INT8OID);
-	args[2] = array_datum(amounts, NULL, nmoves, NUMERICOID);
+	args[0] = po_array_datum(accounts, NULL, nitems, TEXTOID);
+	args[1] = po_array_datum(ids, NULL, nitems, INT8OID);
 }
 
-/* sets each move's balance; NULL where the line item is gone or not tracked */
+/*
+ * Sets each move's balance, NULL where the line item is gone or not tracked,
+ * and what notifying needs.
+ */
 void
 po_read_balances(Oid schema, PoMove *moves, int nmoves)
 {
-	Datum		args[3];
+	Datum		args[2];
 	uint64		nrows;
 	bool		isnull;
 
 	for (int i = 0; i < nmoves; i++)
 	{
-		moves[i].balance = NULL;
+		moves[i].balance = moves[i].total_value = NULL;
+		moves[i].thresholds = NULL;
 		moves[i].exists = false;
 	}
-	move_arguments(moves, nmoves, args);
+	po_line_item_arguments(moves, nmoves, args);
 	nrows = execute(schema, PO_READ_BALANCES, args, NULL);
 	for (uint64 row = 0; row < nrows; row++)
 	{
 		PoMove	   *move = &moves[DatumGetInt64(column(row, 1, &isnull)) - 1];
 		Datum		balance = column(row, 2, &isnull);
+		Datum		thresholds;
 
 		move->exists = true;
 		move->balance = isnull ? NULL : DatumGetNumericCopy(balance);
+		move->total_value = DatumGetNumericCopy(column(row, 3, &isnull));
+		thresholds = column(row, 4, &isnull);
+		move->thresholds = isnull ? NULL : DatumGetArrayTypePCopy(thresholds);
 	}
 	SPI_finish();
 }
@@ -467,39 +488,35 @@ void
 po_move_balances(Oid schema, const PoMove *moves, int nmoves)
 {
 	Datum		args[3];
+	Datum	   *amounts = palloc(nmoves * sizeof(Datum));
 	uint64		nrows;
 	uint64		nexpected = 0;
 
 	for (int i = 0; i < nmoves; i++)
+	{
 		nexpected += moves[i].exists;
-	move_arguments(moves, nmoves, args);
+		amounts[i] = NumericGetDatum(moves[i].amount);
+	}
+	po_line_item_arguments(moves, nmoves, args);
+	args[2] = po_array_datum(amounts, NULL, nmoves, NUMERICOID);
 	nrows = execute(schema, PO_MOVE_BALANCES, args, NULL);
-	check_written(nrows == nexpected, "po_line_item");
+	po_check_written(nrows == nexpected, "po_line_item");
 	for (uint64 row = 0; row < nrows; row++)
 	{
 		bool		isnull;
 		const PoMove *move = &moves[DatumGetInt64(column(row, 1, &isnull)) - 1];
 		Datum		after = column(row, 2, &isnull);
-		Datum		expected;
+		Numeric		expected;
 
 		if (isnull || move->balance == NULL)
 		{
-			check_written(isnull && move->balance == NULL, "po_line_item");
+			po_check_written(isnull && move->balance == NULL, "po_line_item");
 			continue;
 		}
-		expected = DirectFunctionCall2(numeric_add, NumericGetDatum(move->balance),
-									   NumericGetDatum(move->amount));
-		check_written(DatumGetBool(DirectFunctionCall2(numeric_eq, after, expected)),
-					  "po_line_item");
+		expected = po_money_add(move->balance, move->amount);
+		po_check_written(po_money_compare(DatumGetNumeric(after), expected) == 0, "po_line_item");
 	}
 	SPI_finish();
-}
-
-static void
-put_text(Datum *values, bool *nulls, int attribute, const text *value)
-{
-	values[attribute - 1] = PointerGetDatum(value);
-	nulls[attribute - 1] = value == NULL;
 }
 
 /* an entry as a row of the ledger; columns that a user added are null */
@@ -539,9 +556,9 @@ po_write_ledger(Oid schema, const PoEntry *entries, int nentries)
 	for (int i = 0; i < nentries; i++)
 		rows[i] = entry_row(RelationGetDescr(ledger),
 							po_next_id(schema, "po_ledger_entry_id_seq"), &entries[i]);
-	arg = array_datum(rows, NULL, nentries, ledger->rd_rel->reltype);
+	arg = po_array_datum(rows, NULL, nentries, ledger->rd_rel->reltype);
 	table_close(ledger, NoLock);
-	check_written(execute(schema, PO_WRITE_LEDGER, &arg, NULL) == (uint64) nentries,
+	po_check_written(execute(schema, PO_WRITE_LEDGER, &arg, NULL) == (uint64) nentries,
 				  "po_ledger");
 	SPI_finish();
 }

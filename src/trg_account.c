@@ -9,8 +9,6 @@
 #include "pgtime.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
-#include "utils/numeric.h"
 
 #include "clock.h"
 #include "statement.h"
@@ -36,7 +34,6 @@ check_thresholds(const PoTrigger *trigger)
 {
 	bool		isnull;
 	Datum		value = po_column(trigger->new, Anum_account_alert_thresholds, &isnull);
-	Numeric		zero = int64_to_numeric(0);
 	Numeric		one = int64_to_numeric(1);
 	Datum	   *elements;
 	bool	   *nulls;
@@ -49,13 +46,13 @@ check_thresholds(const PoTrigger *trigger)
 	for (int i = 0; i < n; i++)
 	{
 		if (nulls[i] ||
-			DatumGetBool(DirectFunctionCall2(numeric_lt, elements[i], NumericGetDatum(zero))) ||
-			DatumGetBool(DirectFunctionCall2(numeric_gt, elements[i], NumericGetDatum(one))))
+			po_money_sign(DatumGetNumeric(elements[i])) < 0 ||
+			po_money_compare(DatumGetNumeric(elements[i]), one) > 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_CHECK_VIOLATION),
 					 errmsg("alert threshold %s is not a share from 0 to 1",
 							nulls[i] ? "null" :
-							DatumGetCString(DirectFunctionCall1(numeric_out, elements[i]))),
+							po_money_print(DatumGetNumeric(elements[i]))),
 					 errhint("0.75 notifies when three quarters of the total value are left, 0 when nothing is left.")));
 	}
 }
@@ -189,7 +186,12 @@ po_account_trigger(PG_FUNCTION_ARGS)
 	po_trigger_init(&trigger, fcinfo);
 	po_check_last(&trigger);
 	if (po_store_is_writing() && trigger.is_update)
+	{
+		po_check_written(po_store_is_touching() ? !po_anything_changed(&trigger) :
+						 po_int64(trigger.new, Anum_account_booked_at) >
+						 po_int64(trigger.old, Anum_account_booked_at), "po_account");
 		return po_trigger_result(&trigger);
+	}
 	if (trigger.is_insert)
 		before_insert(&trigger);
 	else if (trigger.is_update)

@@ -11,8 +11,6 @@
 #include "common/hashfn.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
-#include "utils/fmgrprotos.h"
-#include "utils/numeric.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
@@ -51,12 +49,6 @@ static const int matched_columns[] = {
 };
 
 /* ---- values ---- */
-
-static char *
-printed(Numeric value)
-{
-	return DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value)));
-}
 
 static void
 invoice_from_row(PoInvoice *invoice, PoRow *row)
@@ -104,16 +96,16 @@ check_amount(const PoTrigger *trigger)
 				(errcode(ERRCODE_CHECK_VIOLATION),
 				 errmsg("kind \"%s\" of an invoice is not known", kind),
 				 errhint("Give invoice or credit_memo, or leave it out.")));
-	if (numeric_is_nan(amount) || numeric_is_inf(amount))
+	if (!po_money_is_finite(amount))
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("amount of an invoice must not be %s", printed(amount)),
+				 errmsg("amount of an invoice must not be %s", po_money_print(amount)),
 				 errdetail("Balances cannot move by it."),
 				 errhint("Give a finite number.")));
-	if (po_numeric_sign(amount) != 0 && (po_numeric_sign(amount) < 0) != is_memo)
+	if (po_money_sign(amount) != 0 && (po_money_sign(amount) < 0) != is_memo)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("amount %s does not fit kind \"%s\"", printed(amount), kind),
+				 errmsg("amount %s does not fit kind \"%s\"", po_money_print(amount), kind),
 				 errdetail("The amount of an invoice is not negative, that of a credit memo not positive."),
 				 errhint("Correct the sign, or leave kind out.")));
 }
@@ -200,7 +192,7 @@ set_defaults(PoTrigger *trigger, const PoAccount *account)
 	}
 	if (po_is_null(row, Anum_invoice_kind) && !po_is_null(row, Anum_invoice_amount))
 		po_set_text(row, Anum_invoice_kind,
-					cstring_to_text(po_numeric_sign(po_numeric(row, Anum_invoice_amount)) < 0 ?
+					cstring_to_text(po_money_sign(po_numeric(row, Anum_invoice_amount)) < 0 ?
 									"credit_memo" : "invoice"));
 }
 
@@ -244,8 +236,8 @@ book(PoTrigger *trigger, const PoInvoice *invoice, const PoAccount *account,
 
 	po_entry_of_association(&entry, invoice, association, account->booked_at);
 	set_association(trigger->new, association, account->booked_at);
-	po_flight_row(trigger->rel, PO_ROW_INSERTED, po_row_tuple(trigger->new), NULL,
-				 &entry, association->tracked);
+	po_flight_row(trigger->rel, PO_ROW_INSERTED, po_row_tuple(trigger->new), NULL);
+	po_flight_book(&entry, association->tracked);
 }
 
 /*
@@ -306,8 +298,7 @@ insert_as_owner(PoTrigger *trigger)
 		book(trigger, &invoice, account, &association);
 	}
 	else
-		po_flight_row(trigger->rel, PO_ROW_INSERTED, po_row_tuple(trigger->new),
-					 NULL, NULL, false);
+		po_flight_row(trigger->rel, PO_ROW_INSERTED, po_row_tuple(trigger->new), NULL);
 }
 
 static void
@@ -396,10 +387,8 @@ given_back(PoTrigger *trigger)
 		return NULL;
 	if (trigger->is_delete)
 		return before;
-	back = DatumGetNumeric(
-		DirectFunctionCall2(numeric_sub, NumericGetDatum(before),
-							NumericGetDatum(po_numeric(trigger->new, Anum_invoice_amount))));
-	return po_numeric_sign(back) == 0 ? NULL : back;
+	back = po_money_subtract(before, po_numeric(trigger->new, Anum_invoice_amount));
+	return po_money_sign(back) == 0 ? NULL : back;
 }
 
 /* moves the balance by a change, unless the month is closed */
@@ -418,8 +407,8 @@ book_change(PoTrigger *trigger, Numeric back)
 						po_statement_time(trigger->schema, invoice.account_id, PO_FOR_BOOKING));
 	entry.note = cstring_to_text(trigger->is_delete ? "invoice deleted" : "amount changed");
 	po_flight_row(trigger->rel, change, po_row_tuple(po_trigger_row(trigger)),
-				 &trigger->old->tuple->t_self, &entry,
-				 po_is_tracked(trigger->schema, &invoice));
+				  &trigger->old->tuple->t_self);
+	po_flight_book(&entry, po_is_tracked(trigger->schema, &invoice));
 }
 
 static void
@@ -442,8 +431,40 @@ before_change(PoTrigger *trigger)
 		book_change(trigger, back);
 	else if (trigger->is_update)
 		po_flight_row(trigger->rel, PO_ROW_UPDATED, po_row_tuple(trigger->new),
-					 &trigger->old->tuple->t_self, NULL, false);
+					  &trigger->old->tuple->t_self);
 	po_become(&caller);
+}
+
+/*
+ * The store associates the invoice anew (rebook.c): a release entry for the old
+ * association, an association entry for the new one.
+ */
+static void
+before_association(PoTrigger *trigger)
+{
+	TimestampTz now;
+	PoInvoice	old;
+	PoInvoice	new;
+	PoEntry		entry;
+
+	invoice_from_row(&old, trigger->old);
+	invoice_from_row(&new, trigger->new);
+	now = po_statement_time(trigger->schema, new.account_id, PO_FOR_BOOKING);
+	po_flight_next_row(trigger->schema);
+	po_flight_row(trigger->rel, PO_ROW_UPDATED, po_row_tuple(trigger->new),
+				  &trigger->old->tuple->t_self);
+	if (old.line_item_id != 0)
+	{
+		po_entry_of_invoice(&entry, &old, "release", old.amount, now);
+		entry.note = po_association_note();
+		po_flight_book(&entry, po_is_tracked(trigger->schema, &old));
+	}
+	if (new.line_item_id != 0)
+	{
+		po_entry_of_invoice(&entry, &new, "association", po_money_negate(new.amount), now);
+		entry.note = po_association_note();
+		po_flight_book(&entry, po_is_tracked(trigger->schema, &new));
+	}
 }
 
 /* ---- AFTER ---- */
@@ -472,10 +493,10 @@ after(PoTrigger *trigger)
 {
 	PoIdentity	caller;
 
-	if (!trigger->is_delete && !po_is_last(trigger))
+	if (!trigger->is_delete && !po_is_last(trigger) && !po_store_is_writing())
 		check_as_stored(trigger);
 	po_become_owner(trigger, &caller);
-	po_flight_close(trigger->schema, PO_IN_TRIGGER);
+	po_flight_after(trigger->schema);
 	po_become(&caller);
 }
 
@@ -487,11 +508,10 @@ po_invoice_trigger(PG_FUNCTION_ARGS)
 	PoTrigger	trigger;
 
 	po_trigger_init(&trigger, fcinfo);
-	/* the store books anew: the functions of rebook.c */
-	if (trigger.is_update && po_store_is_writing())
-		return po_trigger_result(&trigger);
 	if (!trigger.before)
 		after(&trigger);
+	else if (trigger.is_update && po_store_is_writing())
+		before_association(&trigger);
 	else if (trigger.is_insert)
 		before_insert(&trigger);
 	else

@@ -7,13 +7,12 @@
 
 #include "access/htup_details.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
-#include "utils/numeric.h"
 #include "utils/rel.h"
 
 #include "clock.h"
 #include "flight.h"
 #include "limits.h"
+#include "notify.h"
 #include "seller.h"
 #include "trigger.h"
 
@@ -22,13 +21,6 @@
 #define COUNT_LINE_ITEMS	'l'
 
 /* ---- values ---- */
-
-static Numeric
-calculate(PGFunction operation, Numeric a, Numeric b)
-{
-	return DatumGetNumeric(DirectFunctionCall2(operation, NumericGetDatum(a),
-											   NumericGetDatum(b)));
-}
 
 static bool
 tracked(PoRow *row)
@@ -45,22 +37,22 @@ net_value(PoRow *row)
 {
 	Numeric		tax = po_numeric(row, Anum_line_item_tax);
 	text	   *tax_kind = po_text(row, Anum_line_item_tax_kind);
-	Numeric		total = calculate(numeric_mul, po_numeric(row, Anum_line_item_amount),
-								  po_numeric(row, Anum_line_item_quantity));
+	Numeric		total = po_money_multiply(po_numeric(row, Anum_line_item_amount),
+										  po_numeric(row, Anum_line_item_quantity));
 
 	if (strcmp(text_to_cstring(tax_kind), "percent") == 0)
 	{
 		Numeric		hundredth = DatumGetNumeric(
 			DirectFunctionCall3(numeric_in, CStringGetDatum("0.01"),
 								ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
-		Numeric		factor = calculate(numeric_add, int64_to_numeric(1),
-									   calculate(numeric_mul, tax, hundredth));
+		Numeric		factor = po_money_add(int64_to_numeric(1),
+										  po_money_multiply(tax, hundredth));
 
-		total = calculate(numeric_mul, total, factor);
+		total = po_money_multiply(total, factor);
 	}
 	else
-		total = calculate(numeric_add, total, tax);
-	return calculate(numeric_sub, total, po_numeric(row, Anum_line_item_consumed_before));
+		total = po_money_add(total, tax);
+	return po_money_subtract(total, po_numeric(row, Anum_line_item_consumed_before));
 }
 
 /* ---- checks of the row itself, for history too ---- */
@@ -242,10 +234,10 @@ add_edit(const PoTrigger *trigger)
 
 	if (was_tracked && is_tracked)
 	{
-		Numeric		change = calculate(numeric_sub, balance,
-									   po_numeric(trigger->old, Anum_line_item_balance));
+		Numeric		change = po_money_subtract(balance,
+												   po_numeric(trigger->old, Anum_line_item_balance));
 
-		if (po_numeric_sign(change) == 0)
+		if (po_money_sign(change) == 0)
 			return;
 		make_entry(trigger, "edited", change, NULL, NULL, &entry);
 	}
@@ -257,8 +249,8 @@ add_edit(const PoTrigger *trigger)
 		};
 
 		make_entry(trigger, "tracking",
-				   calculate(numeric_sub, balance,
-							 po_sum(trigger->schema, PO_READ_LEDGER_SUM, args)),
+				   po_money_subtract(balance,
+									 po_sum(trigger->schema, PO_READ_LEDGER_SUM, args)),
 				   NULL, "tracking switched on", &entry);
 	}
 	else if (was_tracked)
@@ -336,8 +328,8 @@ computed_balance(const PoTrigger *trigger)
 		po_column(trigger->new, Anum_line_item_line_item_id, &isnull)
 	};
 
-	return calculate(numeric_sub, net_value(trigger->new),
-					 po_sum(trigger->schema, PO_READ_ASSOCIATED_SUM, args));
+	return po_money_subtract(net_value(trigger->new),
+							 po_sum(trigger->schema, PO_READ_ASSOCIATED_SUM, args));
 }
 
 /* the account is locked, so OLD has the newest balance */
@@ -351,13 +343,12 @@ update_balance(PoTrigger *trigger)
 			   NumericGetDatum(computed_balance(trigger)));
 	else
 	{
-		Numeric		change = calculate(numeric_sub,
-									   net_value(trigger->new),
-									   net_value(trigger->old));
+		Numeric		change = po_money_subtract(net_value(trigger->new),
+												   net_value(trigger->old));
 		Numeric		balance = po_numeric(trigger->old, Anum_line_item_balance);
 
 		po_set(trigger->new, Anum_line_item_balance,
-			   NumericGetDatum(calculate(numeric_add, balance, change)));
+			   NumericGetDatum(po_money_add(balance, change)));
 	}
 }
 
@@ -437,14 +428,44 @@ after_insert(PoTrigger *trigger)
 		po_limit_line_items(trigger->schema, account_id, po_number);
 }
 
+/*
+ * An edit may change the balance, the total value, or whether it is tracked.
+ * What was not tracked, or had no value, was below no threshold.
+ */
+static void
+notify_of_edit(const PoTrigger *trigger)
+{
+	Numeric		balance = po_numeric(trigger->new, Anum_line_item_balance);
+	PoCrossings *crossings = po_crossings_make();
+	PoMove		item = {0};
+	PoAlert    *was = NULL;
+	PoAlert    *is;
+	PoEntry		cause;
+
+	if (!tracked(trigger->new) ||
+		(!po_changed(trigger, Anum_line_item_balance) &&
+		 !po_changed(trigger, Anum_line_item_total_value)))
+		return;
+	make_entry(trigger, "edited", balance, balance, NULL, &cause);
+	item.account_id = cause.account_id;
+	item.line_item_id = cause.line_item_id;
+	po_read_balances(trigger->schema, &item, 1);
+	is = po_alert_make(po_numeric(trigger->new, Anum_line_item_total_value), item.thresholds);
+	if (is == NULL)
+		return;
+	if (tracked(trigger->old))
+		was = po_alert_make(po_numeric(trigger->old, Anum_line_item_total_value), item.thresholds);
+	po_crossings_judge(crossings, &cause, was, po_numeric(trigger->old, Anum_line_item_balance), is);
+	po_crossings_notify(trigger->schema, crossings);
+}
+
 /* what was left is given up; invoices keep the number that they have in print */
 static void
 after_delete(PoTrigger *trigger)
 {
 	if (tracked(trigger->old))
 		write_entry(trigger, "closed",
-					calculate(numeric_sub, int64_to_numeric(0),
-							  po_numeric(trigger->old, Anum_line_item_balance)),
+					po_money_negate(po_numeric(trigger->old, Anum_line_item_balance)),
 					int64_to_numeric(0), "line item deleted");
 	else
 		write_entry(trigger, "closed", int64_to_numeric(0), NULL,
@@ -483,7 +504,10 @@ after(PoTrigger *trigger)
 	if (trigger->is_insert)
 		after_insert(trigger);
 	else if (trigger->is_update)
-		po_flight_close(trigger->schema, PO_IN_TRIGGER);
+	{
+		po_flight_close(trigger->schema);
+		notify_of_edit(trigger);
+	}
 	else
 		after_delete(trigger);
 	touch_order(trigger);

@@ -148,6 +148,14 @@ account_of(const PoTrigger *trigger)
 	return account;
 }
 
+/* reminders that were due until this day, in the account's time zone, are none */
+static void
+set_expiration_day(PoTrigger *trigger, TimestampTz stamp, const PoAccount *account)
+{
+	po_set(trigger->new, Anum_order_expiration_set_on,
+		   DateADTGetDatum(po_clock_date(stamp, account->time_zone)));
+}
+
 static void
 before_insert(PoTrigger *trigger)
 {
@@ -161,6 +169,7 @@ before_insert(PoTrigger *trigger)
 		return;
 	}
 	po_refuse_given(trigger, Anum_order_updated_at);
+	po_refuse_given(trigger, Anum_order_expiration_set_on);
 	po_require(trigger, Anum_order_account_id, "Give the payer's account id.");
 	po_check_number(po_text(trigger->new, Anum_order_account_id), "account id");
 
@@ -176,6 +185,7 @@ before_insert(PoTrigger *trigger)
 	stamp = Max(po_clock_stamp(), account->booked_at);
 	po_set_time(trigger->new, Anum_order_created_at, stamp);
 	po_set_time(trigger->new, Anum_order_updated_at, stamp);
+	set_expiration_day(trigger, stamp, account);
 	po_statement_seen(stamp, 0);
 }
 
@@ -277,9 +287,11 @@ before_update(PoTrigger *trigger)
 {
 	const PoAccount *account;
 	PoIdentity	caller;
+	TimestampTz stamp;
 
 	po_refuse_changed(trigger, Anum_order_created_at);
 	po_refuse_changed(trigger, Anum_order_updated_at);
+	po_refuse_changed(trigger, Anum_order_expiration_set_on);
 	po_become_owner(trigger, &caller);
 	normalize(trigger);
 	check_key_unchanged(trigger);
@@ -295,8 +307,10 @@ before_update(PoTrigger *trigger)
 	check_new_seller(trigger);
 	po_become(&caller);
 
-	po_set_time(trigger->new, Anum_order_updated_at,
-				Max(po_clock_stamp(), account->booked_at));
+	stamp = Max(po_clock_stamp(), account->booked_at);
+	po_set_time(trigger->new, Anum_order_updated_at, stamp);
+	if (po_changed(trigger, Anum_order_expiration_month))
+		set_expiration_day(trigger, stamp, account);
 }
 
 /* ---- DELETE, and AFTER ---- */

@@ -17,6 +17,8 @@
 
 #include "clock.h"
 #include "flight.h"
+#include "limits.h"
+#include "seller.h"
 #include "trigger.h"
 
 static int
@@ -40,6 +42,14 @@ refuse(const PoTrigger *trigger, int sqlstate, const char *what, const char *hin
 			 errmsg("%s on \"%s\" is not allowed", what,
 					RelationGetRelationName(trigger->rel)),
 			 errhint("%s", hint)));
+}
+
+/* not null, and another value than before? */
+static bool
+is_new(const PoTrigger *trigger, int attribute)
+{
+	return !po_is_null(trigger->new, attribute) &&
+		(trigger->is_insert || po_changed(trigger, attribute));
 }
 
 /* ---- seeds ---- */
@@ -99,6 +109,30 @@ check_seller_name(const PoTrigger *trigger)
 				 errhint("A name stands for one seller: choose another, or delete the other row first.")));
 }
 
+/* a seller and a type that the row refers to must be there */
+static void
+check_references(PoTrigger *trigger)
+{
+	Oid			table = RelationGetRelid(trigger->rel);
+	bool		is_line_type = table == po_table_oid(trigger->schema, PO_SELLER_LINE_TYPE);
+	int			seller_column;
+	PoIdentity	caller;
+
+	if (is_line_type)
+		seller_column = Anum_bills_bill_from;
+	else if (table == po_table_oid(trigger->schema, PO_SELLER_ALIAS))
+		seller_column = Anum_alias_bill_from;
+	else
+		return;
+	po_become_owner(trigger, &caller);
+	if (is_new(trigger, seller_column))
+		po_require_seller(trigger->schema, po_text(trigger->new, seller_column));
+	if (is_line_type && is_new(trigger, Anum_bills_line_type))
+		po_require_type(trigger->schema,
+						po_text(trigger->new, Anum_bills_line_type));
+	po_become(&caller);
+}
+
 /*
  * po_seller, po_seller_alias, po_taxonomy, po_seller_line_type.  BEFORE INSERT
  * OR UPDATE OR DELETE.
@@ -108,9 +142,14 @@ Datum
 po_seed_trigger(PG_FUNCTION_ARGS)
 {
 	PoTrigger	trigger;
+	int			created_at;
+	bool		is_history;
 
 	po_trigger_init(&trigger, fcinfo);
 	po_statement_forget_accounts();	/* and what was read of sellers and types */
+	if (po_store_is_writing())	/* the update of a seed by a restore */
+		return po_trigger_result(&trigger);
+	created_at = column_number(&trigger, "created_at");
 	if (trigger.is_delete)
 	{
 		if (is_seed(trigger.old, &trigger))
@@ -124,13 +163,22 @@ po_seed_trigger(PG_FUNCTION_ARGS)
 			(key_changed(&trigger) || po_changed(&trigger, column_number(&trigger, "seeded"))))
 			refuse(&trigger, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 				   "changing the key of a seed row", "Set enabled = false, and add a row of your own.");
+		po_refuse_changed(&trigger, created_at);
 		if (po_changed(&trigger, 1))
 			check_seller_name(&trigger);
+		check_references(&trigger);
 		return po_trigger_result(&trigger);
 	}
+	is_history = po_is_history(&trigger, created_at);
+	if (!is_history)
+		check_references(&trigger);
 	if (update_seed(&trigger))
 		return PointerGetDatum(NULL);
-	check_seller_name(&trigger);
+	if (!is_history)
+	{
+		check_seller_name(&trigger);
+		po_set_time(trigger.new, created_at, po_clock_stamp());
+	}
 	return po_trigger_result(&trigger);
 }
 
@@ -146,7 +194,10 @@ po_append_only_trigger(PG_FUNCTION_ARGS)
 
 	po_trigger_init(&trigger, fcinfo);
 	if (po_store_is_writing())
+	{
+		po_check_alone(&trigger);
 		return po_trigger_result(&trigger);
+	}
 	if (!trigger.is_insert)
 		refuse(&trigger, ERRCODE_INSUFFICIENT_PRIVILEGE,
 			   trigger.is_update ? "UPDATE" : "DELETE",
@@ -160,20 +211,62 @@ po_append_only_trigger(PG_FUNCTION_ARGS)
 
 /* ---- tables that only need their system column ---- */
 
+/* the payer of a member must be there; is_new() is false for a null, which NOT NULL refuses */
+static void
+check_payer(PoTrigger *trigger)
+{
+	text	   *account_id;
+	Datum		arg;
+
+	if (!is_new(trigger, Anum_member_account_id))
+		return;
+	account_id = po_text(trigger->new, Anum_member_account_id);
+	arg = PointerGetDatum(account_id);
+	if (!po_exists(trigger->schema, PO_KEEP_ACCOUNT, &arg))
+		ereport(ERROR,
+				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+				 errmsg("account \"%s\" is not known", text_to_cstring(account_id)),
+				 errdetail("A linked account belongs to a payer that is a row of po_account."),
+				 errhint("Add the account first, or its first order.")));
+}
+
+static void
+check_notified_order(PoTrigger *trigger)
+{
+	text	   *account_id = po_text(trigger->new, Anum_notification_account_id);
+	text	   *po_number = po_text(trigger->new, Anum_notification_po_number);
+	Datum		args[] = {PointerGetDatum(account_id), PointerGetDatum(po_number)};
+
+	if ((is_new(trigger, Anum_notification_account_id) ||
+		 is_new(trigger, Anum_notification_po_number)) &&
+		account_id != NULL && po_number != NULL &&
+		!po_exists(trigger->schema, PO_KEEP_ORDER, args))
+		po_report_no_order(account_id, po_number);
+}
+
 /* po_account_member, po_notification.  BEFORE INSERT OR UPDATE. */
 PG_FUNCTION_INFO_V1(po_stamp_trigger);
 Datum
 po_stamp_trigger(PG_FUNCTION_ARGS)
 {
 	PoTrigger	trigger;
+	PoIdentity	caller;
 	int			column;
 
 	po_trigger_init(&trigger, fcinfo);
 	column = column_number(&trigger, "created_at");
 	if (trigger.is_update)
 		po_refuse_changed(&trigger, column);
-	else if (!po_is_history(&trigger, column))
+	else if (po_is_history(&trigger, column))
+		return po_trigger_result(&trigger);
+	else
 		po_set_time(trigger.new, column, po_clock_stamp());
+	po_become_owner(&trigger, &caller);
+	if (RelationGetRelid(trigger.rel) == po_table_oid(trigger.schema, PO_NOTIFICATION))
+		check_notified_order(&trigger);
+	else
+		check_payer(&trigger);
+	po_become(&caller);
 	return po_trigger_result(&trigger);
 }
 
@@ -208,7 +301,7 @@ po_statement_trigger(PG_FUNCTION_ARGS)
 	if (po_store_is_writing())
 		return PointerGetDatum(NULL);
 	po_become_owner(&trigger, &caller);
-	po_flight_close(trigger.schema, PO_IN_TRIGGER);
+	po_flight_close(trigger.schema);
 	po_become(&caller);
 	return PointerGetDatum(NULL);
 }

@@ -66,11 +66,11 @@ po_trigger_init(PoTrigger *trigger, FunctionCallInfo fcinfo)
 								trigger->desc);
 }
 
+/* does it fire for this row, as ours does? */
 static bool
-fires_after(const PoTrigger *trigger, const Trigger *other)
+is_before_row(const PoTrigger *trigger, const Trigger *other)
 {
-	return strcmp(other->tgname, PO_BEFORE_NAME) > 0 &&
-		other->tgenabled != TRIGGER_DISABLED &&
+	return other->tgenabled != TRIGGER_DISABLED &&
 		TRIGGER_FOR_ROW(other->tgtype) && TRIGGER_FOR_BEFORE(other->tgtype) &&
 		((trigger->is_insert && TRIGGER_FOR_INSERT(other->tgtype)) ||
 		 (trigger->is_update && TRIGGER_FOR_UPDATE(other->tgtype)) ||
@@ -84,7 +84,8 @@ later_trigger(const PoTrigger *trigger)
 	const TriggerDesc *triggers = trigger->rel->trigdesc;
 
 	for (int i = 0; i < triggers->numtriggers; i++)
-		if (fires_after(trigger, &triggers->triggers[i]))
+		if (strcmp(triggers->triggers[i].tgname, PO_BEFORE_NAME) > 0 &&
+			is_before_row(trigger, &triggers->triggers[i]))
 			return &triggers->triggers[i];
 	return NULL;
 }
@@ -108,6 +109,26 @@ po_check_last(const PoTrigger *trigger)
 						later->tgname, RelationGetRelationName(trigger->rel),
 						PO_BEFORE_NAME),
 				 errhint("Triggers fire in the order of their names: give it a name that comes before.")));
+}
+
+/* a row that the extension alone writes: nobody else's trigger may change it */
+void
+po_check_alone(const PoTrigger *trigger)
+{
+	const TriggerDesc *triggers = trigger->rel->trigdesc;
+
+	for (int i = 0; i < triggers->numtriggers; i++)
+	{
+		const Trigger *other = &triggers->triggers[i];
+
+		if (is_before_row(trigger, other) && strcmp(other->tgname, PO_BEFORE_NAME) != 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("trigger \"%s\" of \"%s\" would fire before a row is written",
+							other->tgname, RelationGetRelationName(trigger->rel)),
+					 errdetail("The rows of \"%s\" are po_mgmt's.", RelationGetRelationName(trigger->rel)),
+					 errhint("Use an AFTER trigger.")));
+	}
 }
 
 /* the row that the trigger is about: NEW, or OLD of a delete */
@@ -394,9 +415,8 @@ po_check_money(Numeric value, const char *what)
 
 	if (value == NULL)
 		return;
-	printed = DatumGetCString(DirectFunctionCall1(numeric_out,
-												  NumericGetDatum(value)));
-	if (numeric_is_nan(value) || numeric_is_inf(value) || printed[0] == '-')
+	printed = po_money_print(value);
+	if (!po_money_is_finite(value) || po_money_sign(value) < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
 				 errmsg("%s must not be %s", what, printed),

@@ -39,6 +39,7 @@ extern void po_trigger_init(PoTrigger *trigger, FunctionCallInfo fcinfo);
 extern Datum po_trigger_result(const PoTrigger *trigger);
 extern bool po_is_last(const PoTrigger *trigger);
 extern void po_check_last(const PoTrigger *trigger);
+extern void po_check_alone(const PoTrigger *trigger);
 extern PoRow *po_trigger_row(const PoTrigger *trigger);
 
 /* columns of a row; a text that is null is NULL */

@@ -139,6 +139,7 @@ choose_version() {
 have_cc() { have gcc && printf '#include <stdio.h>\n' | gcc -E - >/dev/null 2>&1; }
 have_perl_module() { perl "-M$1" -e 1 >/dev/null 2>&1; }
 have_prove() { have prove && have_perl_module Test::More; }
+have_pg_cron() { [ -f "$PGSHARE/extension/pg_cron.control" ]; }
 have_test_cluster() { [ -f "$PGXSDIR/src/test/perl/PostgreSQL/Test/Cluster.pm" ]; }
 
 locate_server() {
@@ -160,7 +161,7 @@ missing() {    # missing PACKAGE WHAT, each said once
 	MISSING+=("$2")
 }
 
-# find_missing WHAT...: what of build, server, pgtap, tap is not there.
+# find_missing WHAT...: what of build, server, pgtap, tap, chroot is not there.
 find_missing() {
 	local what debian=no bin
 	MISSING=() MISSING_DEB=()
@@ -197,15 +198,21 @@ find_missing() {
 				have_prove || missing perl 'prove (runs Perl tests)'
 				have_perl_module IPC::Run ||
 					missing libipc-run-perl "Perl's IPC::Run (tests with several servers or sessions)"
+				have_pg_cron ||
+					missing "postgresql-$PGVERSION-cron" "pg_cron for PostgreSQL $PGVERSION (tests of scheduled jobs)"
 				have_test_cluster ||
 					missing "postgresql-server-dev-$PGVERSION" "PostgreSQL::Test::Cluster (tests with several servers or sessions)"
+				;;
+			chroot)
+				have mmdebstrap || missing mmdebstrap 'mmdebstrap (makes a small Debian with another PostgreSQL)'
+				have unshare || missing util-linux 'unshare'
 				;;
 			*) die "need: what is $what?" ;;
 		esac
 	done
 }
 
-# need WHAT...: build, server, pgtap, tap. Chooses the PostgreSQL and installs what is missing.
+# need WHAT...: build, server, pgtap, tap, chroot. Chooses the PostgreSQL and installs what is missing.
 need() {
 	local i before
 	if [ -n "${PG_CONFIG:-}" ]; then

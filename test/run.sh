@@ -110,7 +110,7 @@ tests_of() {
 count_tap() {
 	local ok not_ok skip
 	# a TODO that fails is no failure; a skipped assertion is no pass
-	ok=$(grep -cE '^ok\b|^not ok\b.*# *TODO' "$3" || true)
+	ok=$(grep -cE '^ok .|^not ok\b.*# *TODO' "$3" || true)
 	skip=$(grep -ciE '^ok\b.*# *skip' "$3" || true)
 	not_ok=$(grep -E '^not ok\b' "$3" | grep -cviE '# *todo' || true)
 	ok=$((ok - skip))
@@ -134,7 +134,7 @@ count_tap() {
 
 # show FILE LINES: what went wrong, without the assertions that went well
 show() {
-	grep -vE '^ok\b' "$1" | tail -n "$2" | sed 's/^/    | /'
+	{ grep -vE '^ok\b' "$1" || true; } | tail -n "$2" | sed 's/^/    | /'
 }
 
 # ---------------------------------------------------------------------------
@@ -252,7 +252,7 @@ suite_tap() {
 		count_tap tap "$name" "$dir/$name.log" $status
 		if [ -d "$STAGE/tree/tap/$name/tmp_check/log" ]; then
 			cp -R "$STAGE/tree/tap/$name/tmp_check/log" "$dir/$name"
-			if [ $status -ne 0 ]; then
+			if [ $status -ne 0 ] && [ -s "$dir/$name/regress_log_$name" ]; then
 				say "    the end of results/tap/$name/regress_log_$name:"
 				show "$dir/$name/regress_log_$name" 30
 			fi

@@ -24,7 +24,8 @@ CREATE TABLE po_account (
 	currency text NOT NULL DEFAULT 'USD',
 	period_basis text NOT NULL DEFAULT 'billing_period',
 	time_zone text NOT NULL DEFAULT 'UTC',
-	closed_through text COLLATE "C"
+	closed_through text COLLATE "C",
+	alert_thresholds numeric[] NOT NULL DEFAULT '{0.75}'
 );
 CREATE TABLE po_order (
 	account_id text COLLATE "C",
@@ -90,6 +91,20 @@ CREATE TABLE po_ledger (
 	entry_kind text NOT NULL,
 	amount numeric NOT NULL
 );
+CREATE TABLE po_contact (
+	account_id text NOT NULL,
+	po_number text NOT NULL,
+	email text COLLATE "C" NOT NULL,
+	PRIMARY KEY (account_id, po_number, email)
+);
+CREATE TABLE po_notification (
+	notification_id bigserial PRIMARY KEY,
+	account_id text NOT NULL,
+	po_number text NOT NULL,
+	line_number text NOT NULL,
+	threshold numeric NOT NULL,
+	recipients text[] NOT NULL
+);
 CREATE VIEW po_taxonomy AS SELECT line_type::text, out_of_cycle_only FROM po.po_taxonomy;
 CREATE VIEW po_seller_alias AS SELECT alias, bill_from, enabled FROM po.po_seller_alias;
 CREATE VIEW seller_type AS SELECT bill_from, line_type::text FROM po.po_seller_line_type WHERE enabled;
@@ -115,13 +130,37 @@ CREATE FUNCTION net(i po_line_item) RETURNS numeric LANGUAGE sql IMMUTABLE AS
 $$ SELECT CASE i.tax_kind WHEN 'percent' THEN i.amount * i.quantity * (1 + i.tax * 0.01)
 		  ELSE i.amount * i.quantity + i.tax END - i.consumed_before $$;
 
+CREATE FUNCTION total(i po_line_item) RETURNS numeric LANGUAGE sql IMMUTABLE AS
+$$ SELECT model.net(i) + i.consumed_before $$;
+
+/* zero is reached, the others are passed */
+CREATE FUNCTION is_below(i po_line_item, share numeric) RETURNS boolean LANGUAGE sql IMMUTABLE AS
+$$ SELECT i.balance_tracked AND model.total(i) > 0
+	AND CASE WHEN share = 0 THEN i.balance <= 0 ELSE i.balance < share * model.total(i) END $$;
+
+/* tells the contacts of each threshold that the line item is below now and was not before */
+CREATE FUNCTION tell(old po_line_item, new po_line_item) RETURNS void LANGUAGE sql AS $$
+	INSERT INTO model.po_notification (account_id, po_number, line_number, threshold, recipients)
+	SELECT new.account_id, new.po_number, new.line_number, t.share, c.emails
+	FROM (SELECT DISTINCT unnest(a.alert_thresholds) AS share FROM model.po_account a WHERE a.account_id = new.account_id) t,
+		(SELECT array_agg(x.email ORDER BY x.email) AS emails FROM model.po_contact x
+		 WHERE x.account_id = new.account_id AND x.po_number = new.po_number) c
+	WHERE c.emails IS NOT NULL AND model.is_below(new, t.share) AND NOT model.is_below(old, t.share)
+	ORDER BY t.share DESC
+$$;
+
 /* what is booked on a line item, entry by entry */
 CREATE FUNCTION book(account text, item bigint, seller text, invoice text, kind text, amount numeric)
 RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	old model.po_line_item;
+	new model.po_line_item;
 BEGIN
 	INSERT INTO model.po_ledger VALUES (account, item, seller, invoice, kind, amount);
+	SELECT * INTO old FROM model.po_line_item i WHERE i.line_item_id = item;
 	UPDATE model.po_line_item i SET balance = i.balance + book.amount
-	WHERE i.line_item_id = item AND i.balance_tracked;
+	WHERE i.line_item_id = item AND i.balance_tracked RETURNING * INTO new;
+	PERFORM model.tell(old, new);	-- booked
 END $$;
 
 CREATE FUNCTION check_open(account text, month text) RETURNS void LANGUAGE plpgsql AS $$
@@ -345,6 +384,9 @@ BEGIN
 				later := later || model.another(r);
 			END IF;
 		ELSIF conflict IS NULL THEN
+			IF r->>'due_on' = '2000-01-06' THEN			-- before the server looks for the key
+				PERFORM model.insert_rows(jsonb_build_array(model.another(r)), 'nothing');
+			END IF;
 			PERFORM model.fail('23505', 'twice');
 		ELSIF conflict = 'update' THEN
 			IF key = ANY (touched) THEN
@@ -501,19 +543,21 @@ BEGIN
 	END CASE;
 END $$;
 
-/* would it be an error to match it, for itself or a memo of it? */
+/* would it be an error to match it, for itself, a memo of it, or a memo of that? */
 CREATE FUNCTION is_stuck(v po_invoice) RETURNS boolean LANGUAGE sql AS $$
+	WITH RECURSIVE follower AS (
+		SELECT v.invoice_id, v.billing_month
+		UNION
+		SELECT m.invoice_id, m.billing_month
+		FROM follower f JOIN model.po_invoice m ON m.account_id = v.account_id AND m.bill_from = v.bill_from
+			AND m.original_invoice_id = f.invoice_id
+		WHERE m.kind = 'credit_memo' AND NOT m.void AND m.currency = v.currency
+		AND m.association_kind IS DISTINCT FROM 'manual')
 	SELECT EXISTS (SELECT FROM model.po_invoice o
 				   WHERE v.kind = 'credit_memo' AND o.account_id = v.account_id AND o.bill_from = v.bill_from
 				   AND o.invoice_id = v.original_invoice_id AND o.currency <> v.currency)		-- not its original's
-		OR EXISTS (SELECT FROM model.po_account a
-				   WHERE a.account_id = v.account_id
-				   AND (v.billing_month <= a.closed_through
-						OR EXISTS (SELECT FROM model.po_invoice m
-								   WHERE m.account_id = v.account_id AND m.bill_from = v.bill_from
-								   AND m.original_invoice_id = v.invoice_id AND m.kind = 'credit_memo' AND NOT m.void
-								   AND m.association_kind IS DISTINCT FROM 'manual'
-								   AND m.billing_month <= a.closed_through)))
+		OR EXISTS (SELECT FROM model.po_account a JOIN follower f ON f.billing_month <= a.closed_through
+				   WHERE a.account_id = v.account_id)
 $$;
 
 CREATE FUNCTION rematch_unassociated(account text) RETURNS void LANGUAGE plpgsql AS $$
@@ -617,6 +661,7 @@ BEGIN
 	END IF;
 	DELETE FROM model.po_line_item i WHERE i.line_item_id = old.line_item_id;
 	INSERT INTO model.po_line_item SELECT new.*;
+	PERFORM model.tell(old, new);	-- edited
 	RETURN true;
 END $$;
 
@@ -772,12 +817,22 @@ BEGIN
 		FOR i IN SELECT * FROM model.po_line_item x WHERE x.account_id = r->>'account_id' AND x.po_number = r->>'po_number' LOOP
 			PERFORM model.delete_item(i);
 		END LOOP;
+		DELETE FROM model.po_contact x WHERE x.account_id = r->>'account_id' AND x.po_number = r->>'po_number';
+		DELETE FROM model.po_notification x WHERE x.account_id = r->>'account_id' AND x.po_number = r->>'po_number';
 		DELETE FROM model.po_order x WHERE x.account_id = r->>'account_id' AND x.po_number = r->>'po_number';
+	WHEN 'contact' THEN
+		IF NOT EXISTS (SELECT FROM model.po_order x WHERE x.account_id = r->>'account_id' AND x.po_number = r->>'po_number') THEN
+			PERFORM model.fail('23503', 'no order');
+		END IF;
+		INSERT INTO model.po_contact SELECT r->>'account_id', r->>'po_number', r->>'email' ON CONFLICT DO NOTHING;
+	WHEN 'delete_contacts' THEN
+		DELETE FROM model.po_contact x WHERE x.account_id = r->>'account_id' AND x.po_number = r->>'po_number';
 	WHEN 'account' THEN
 		UPDATE model.po_account a
 		SET closed_through = CASE WHEN r->'set' ? 'closed_through' THEN r->'set'->>'closed_through' ELSE a.closed_through END,
 			period_basis = coalesce(r->'set'->>'period_basis', a.period_basis),
-			currency = coalesce(r->'set'->>'currency', a.currency)
+			currency = coalesce(r->'set'->>'currency', a.currency),
+			alert_thresholds = coalesce((r->'set'->>'alert_thresholds')::numeric[], a.alert_thresholds)
 		WHERE a.account_id = r->>'account_id';
 	END CASE;
 END $$;
@@ -833,7 +888,12 @@ UNION ALL
 SELECT 'ledger ' || l.account_id || ' ' || coalesce(their_id::text, '?') || ' ' || coalesce(bill_from, '-') || ' '
 	|| coalesce(invoice_id, '-') || ' ' || entry_kind, count(*) || ' of ' || trim_scale(sum(amount))
 FROM model.po_ledger l LEFT JOIN model.theirs t USING (line_item_id)
-GROUP BY l.account_id, their_id, bill_from, invoice_id, entry_kind;
+GROUP BY l.account_id, their_id, bill_from, invoice_id, entry_kind
+UNION ALL
+SELECT 'notifications ' || account_id || ' ' || po_number || ' ' || line_number,
+	string_agg(trim_scale(threshold) || ' ' || recipients::text, ', ' ORDER BY notification_id)
+FROM model.po_notification
+GROUP BY account_id, po_number, line_number;
 
 CREATE VIEW their_state AS
 SELECT 'account ' || account_id AS what, concat_ws(' ', currency, period_basis, coalesce(closed_through::text, '-')) AS value
@@ -859,7 +919,12 @@ UNION ALL
 SELECT 'ledger ' || account_id || ' ' || line_item_id || ' ' || coalesce(bill_from, '-') || ' '
 	|| coalesce(invoice_id, '-') || ' ' || entry_kind, count(*) || ' of ' || trim_scale(sum(amount))
 FROM po.po_ledger
-GROUP BY account_id, line_item_id, bill_from, invoice_id, entry_kind;
+GROUP BY account_id, line_item_id, bill_from, invoice_id, entry_kind
+UNION ALL
+SELECT 'notifications ' || account_id || ' ' || po_number || ' ' || line_number,
+	string_agg(trim_scale(threshold) || ' ' || recipients::text, ', ' ORDER BY notification_id)
+FROM po.po_notification
+GROUP BY account_id, po_number, line_number;
 
 /* null if both have the same; else where they differ */
 CREATE FUNCTION differences(with_integrity boolean) RETURNS text LANGUAGE plpgsql AS $$

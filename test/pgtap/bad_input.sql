@@ -211,7 +211,7 @@ INSERT INTO bad (what, state, message, dh) VALUES
 ($$UPDATE po_contact SET account_id = 'B'$$, '23514', 'a contact stays with its order', 'H'),
 ($$UPDATE po_contact SET created_at = now()$$, '42501', 'column "created_at" of "po_contact" is written by po_mgmt only', 'H'),
 ($$UPDATE po_contact SET email = 'nobody'$$, '23514', '"nobody" is not an e-mail address', 'H'),
-($$INSERT INTO po_account_member VALUES ('m', 'nobody')$$, '23503', 'insert or update on table "po_account_member" violates foreign key constraint "po_account_member_account_id_fkey"', 'D'),
+($$INSERT INTO po_account_member VALUES ('m', 'nobody')$$, '23503', 'account "nobody" is not known', 'D'),
 ($$INSERT INTO po_account_member VALUES ('A', 'A')$$, '23514', 'new row for relation "po_account_member" violates check constraint "po_account_member_check"', 'D');
 
 --

@@ -5,12 +5,16 @@
 -- src/schema.h and sql/po_mgmt--1.0.sql together: the C code reads columns by the numbers of its
 -- enums, so the list below is compared with the catalogue and then with the header itself.
 BEGIN;
-SELECT plan(68);
+SELECT plan(69);
 
 CREATE TEMP VIEW ext AS
 	SELECT d.classid, d.objid FROM pg_depend d
 	JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass
 	WHERE e.extname = 'po_mgmt' AND d.deptype = 'e';
+-- from 17 on array types and row types of tables are members of the extension, too
+CREATE TEMP VIEW ext_types AS
+	SELECT t.* FROM ext JOIN pg_type t ON t.oid = objid AND classid = 'pg_type'::regclass LEFT JOIN pg_class c ON c.oid = t.typrelid
+	WHERE t.typcategory <> 'A' AND (c.relkind = 'c' OR c.oid IS NULL);
 CREATE TEMP VIEW ext_tables AS
 	SELECT c.oid, c.relname::text AS name FROM ext JOIN pg_class c ON c.oid = ext.objid
 	WHERE ext.classid = 'pg_class'::regclass AND c.relkind = 'r';
@@ -22,10 +26,10 @@ CREATE TEMP VIEW ext_functions AS
 --
 CREATE TEMP TABLE want (table_name text, columns text[]);
 INSERT INTO want VALUES
-('po_seller', '{bill_from text !,description text,enabled boolean ! = true,seeded boolean ! = false}'),
-('po_seller_alias', '{alias text !,bill_from text !,enabled boolean ! = true,seeded boolean ! = false}'),
-('po_taxonomy', '{line_type po_line_type !,label text,out_of_cycle_only boolean,enabled boolean ! = true,seeded boolean ! = false}'),
-('po_seller_line_type', '{bill_from text !,line_type po_line_type !,enabled boolean ! = true,seeded boolean ! = false}'),
+('po_seller', '{bill_from text !,description text,enabled boolean ! = true,seeded boolean ! = false,created_at timestamp with time zone !}'),
+('po_seller_alias', '{alias text !,bill_from text !,enabled boolean ! = true,seeded boolean ! = false,created_at timestamp with time zone !}'),
+('po_taxonomy', '{line_type po_line_type !,label text,out_of_cycle_only boolean,enabled boolean ! = true,seeded boolean ! = false,created_at timestamp with time zone !}'),
+('po_seller_line_type', '{bill_from text !,line_type po_line_type !,enabled boolean ! = true,seeded boolean ! = false,created_at timestamp with time zone !}'),
 ('po_account', ARRAY['account_id text !', 'currency text ! = ''USD''::text',
 	'period_basis text ! = ''billing_period''::text', 'time_zone text ! = ''UTC''::text',
 	'max_active_orders integer ! = 100', 'max_line_items integer ! = 100', 'max_contacts integer ! = 10',
@@ -35,7 +39,7 @@ INSERT INTO want VALUES
 ('po_order', ARRAY['account_id text !', 'po_number text !', 'bill_from text !', 'status text ! = ''active''::text',
 	'effective_month po_month !', 'expiration_month po_month !', 'currency text !', 'description text',
 	'ship_to text', 'tax_registration_numbers text[]', 'tags jsonb', 'source text ! = ''user''::text',
-	'created_at timestamp with time zone !', 'updated_at timestamp with time zone !']),
+	'created_at timestamp with time zone !', 'updated_at timestamp with time zone !', 'expiration_set_on date']),
 ('po_line_item', ARRAY['line_item_id bigint !', 'account_id text !', 'po_number text !', 'line_number text !',
 	'line_type po_line_type !', 'start_month po_month !', 'end_month po_month !',
 	'balance_tracked boolean ! = false', 'amount numeric !', 'quantity numeric ! = 1', 'tax numeric ! = 0',
@@ -61,7 +65,8 @@ INSERT INTO want VALUES
 ('po_notification', ARRAY['notification_id bigint !', 'account_id text !', 'po_number text !', 'line_number text',
 	'kind text !', 'threshold numeric', 'due_on date', 'recipients text[] !', 'subject text !', 'body text !',
 	'created_at timestamp with time zone !', 'claimed_until timestamp with time zone',
-	'sent_at timestamp with time zone', 'attempts integer ! = 0', 'last_error text']);
+	'sent_at timestamp with time zone', 'attempts integer ! = 0', 'last_error text',
+	'delivered_to text[] ! = ''{}''::text[]']);
 
 SELECT set_eq('SELECT name FROM ext_tables', 'SELECT table_name FROM want', 'the tables, and no others');
 
@@ -82,7 +87,7 @@ FROM want w LEFT JOIN have h USING (table_name);
 CREATE TEMP TABLE header AS
 	SELECT e.n AS enum, m.n AS place, m.v[1] AS prefix, m.v[2] AS name, m.v[3] AS start
 	FROM regexp_matches(:'header', 'enum\s*\{([^}]*)\}', 'g') WITH ORDINALITY e(body, n),
-		regexp_matches(e.body[1], 'Anum_(account|alias|change|contact|invoice|ledger|line_item|member|notification|order|seller|taxonomy)_(\w+)(\s*=\s*1\y)?', 'g')
+		regexp_matches(e.body[1], 'Anum_(account|alias|bills|change|contact|invoice|ledger|line_item|member|notification|order|seller|taxonomy)_(\w+)(\s*=\s*1\y)?', 'g')
 			WITH ORDINALITY m(v, n);
 SELECT cmp_ok((SELECT count(*) FROM header)::int, '>=', 80, 'src/schema.h was read, and has its columns');
 SELECT is_empty('SELECT enum, name FROM header WHERE (place = 1) <> (start IS NOT NULL)',
@@ -90,13 +95,13 @@ SELECT is_empty('SELECT enum, name FROM header WHERE (place = 1) <> (start IS NO
 SELECT is_empty($$
 	SELECT h.prefix, h.name, h.place, a.attnum FROM header h
 	LEFT JOIN pg_attribute a ON a.attname = h.name AND a.attrelid = to_regclass('po_' || CASE h.prefix
-		WHEN 'alias' THEN 'seller_alias' WHEN 'member' THEN 'account_member'
+		WHEN 'alias' THEN 'seller_alias' WHEN 'member' THEN 'account_member' WHEN 'bills' THEN 'seller_line_type'
 		WHEN 'change' THEN 'change_log' ELSE h.prefix END)
 	WHERE a.attnum IS DISTINCT FROM h.place$$,
 	'every column number of src/schema.h is that of the table');
 SELECT is((SELECT count(*) FROM header WHERE prefix = p)::int,
 	(SELECT array_length(columns, 1) FROM want WHERE table_name = 'po_' || p), 'src/schema.h has all columns of po_' || p)
-FROM unnest('{account,order,line_item,contact,invoice}'::text[]) p;
+FROM unnest('{account,order,line_item,contact,invoice,notification}'::text[]) p;
 
 SELECT is_empty($$
 	SELECT t.name, a.attname FROM ext_tables t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0
@@ -144,8 +149,8 @@ SELECT has_index('po_order', 'po_order_match', '{account_id,bill_from,updated_at
 SELECT has_index('po_line_item', 'po_line_item_match', '{account_id,po_number,line_type,start_month,end_month}'::name[], 'the index for line items, account first');
 SELECT is_empty($$SELECT t.name FROM ext_tables t WHERE EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = t.oid)
 	OR EXISTS (SELECT FROM pg_inherits i WHERE t.oid IN (i.inhrelid, i.inhparent))$$, 'tables are plain tables');
-SELECT is_empty($$SELECT c.relname FROM ext JOIN pg_class c ON c.oid = objid AND classid = 'pg_class'::regclass
-	WHERE c.relkind IN ('v', 'm')$$, 'there are no views yet');
+SELECT set_eq($$SELECT c.relname::text FROM ext JOIN pg_class c ON c.oid = objid AND classid = 'pg_class'::regclass WHERE c.relkind IN ('v', 'm')$$,
+	'{po_dashboard,po_line_item_status,po_order_invoice,po_unassociated_invoice,po_monthly_spend,po_forecast}'::text[], 'the views, and no others');
 SELECT set_eq($$SELECT c.relname::text || ' ' || a.attrelid::regclass || '.' || a.attname
 	FROM ext JOIN pg_class c ON c.oid = objid AND classid = 'pg_class'::regclass AND c.relkind = 'S'
 	LEFT JOIN pg_depend d ON d.objid = c.oid AND d.deptype = 'a' AND d.classid = 'pg_class'::regclass
@@ -157,7 +162,7 @@ SELECT set_eq($$SELECT c.relname::text || ' ' || a.attrelid::regclass || '.' || 
 --
 -- Types, operators, casts
 --
-SELECT set_eq($$SELECT t.typname || ' ' || t.typtype::text FROM ext JOIN pg_type t ON t.oid = objid AND classid = 'pg_type'::regclass$$,
+SELECT set_eq($$SELECT t.typname || ' ' || t.typtype::text FROM ext_types t$$,
 	ARRAY['po_month b', 'po_month_range r', 'po_month_multirange m', 'po_line_type b', 'po_match c', 'po_explanation c'], 'types');
 SELECT results_eq($$SELECT typlen::int, typbyval, typalign::text FROM pg_type WHERE oid = 'po_month'::regtype$$,
 	$$VALUES (4, true, 'i')$$, 'po_month: 4 bytes, by value');
@@ -257,7 +262,7 @@ INSERT INTO want_functions VALUES
 	('po_match_support(internal) -> internal c immutable strict safe'),
 	('po_now() -> timestamp with time zone c stable strict safe'),
 	('po_today(account_id text) -> date sql stable strict safe'),
-	('po_status("order" po_order) -> text sql stable strict safe'),
+	('po_status("order" po_order) -> text sql stable strict safe'), ('po_status("order" po_order, day date) -> text sql immutable safe'),
 	('po_suspend(account_id text, po_number text) -> text c volatile unsafe'),
 	('po_activate(account_id text, po_number text) -> text c volatile unsafe'),
 	('po_extend(account_id text, po_number text, expiration_month po_month, line_items boolean DEFAULT false) -> text c volatile unsafe'),
@@ -267,6 +272,8 @@ INSERT INTO want_functions VALUES
 	('po_rematch_invoice(account_id text, bill_from text, invoice_id text, force boolean DEFAULT false) -> po_invoice c volatile unsafe'),
 	('po_rematch_unassociated(account_id text DEFAULT NULL::text) -> bigint c volatile unsafe'),
 	('po_repair(account_id text) -> bigint c volatile unsafe'),
+	('po_scan_expirations(as_of date DEFAULT NULL::date) -> bigint c volatile unsafe'),
+	('po_schedule(schedule text DEFAULT ''15 5 * * *''::text) -> text c volatile unsafe'),
 	('po_balance_at(account_id text, po_number text, line_number text, at timestamp with time zone) -> numeric sql stable strict safe'),
 	('po_check_integrity(OUT account_id text, OUT po_number text, OUT line_number text, OUT line_item_id bigint, OUT violation text, OUT expected text, OUT found text) -> SETOF record sql stable safe');
 INSERT INTO want_functions SELECT format('po_%s_trigger() -> trigger c volatile unsafe', f)
@@ -294,7 +301,7 @@ SELECT set_eq($$SELECT t.name FROM ext_tables t JOIN pg_trigger g ON g.tgrelid =
 --
 -- Comments, on all that users see
 --
-SELECT is_empty($$SELECT t.typname FROM ext JOIN pg_type t ON t.oid = objid AND classid = 'pg_type'::regclass
+SELECT is_empty($$SELECT t.typname FROM ext_types t
 	WHERE coalesce(obj_description(t.oid, 'pg_type'), obj_description(t.typrelid, 'pg_class'), '') = ''$$, 'every type has a comment');
 SELECT is_empty($$SELECT name FROM ext_tables WHERE coalesce(obj_description(oid, 'pg_class'), '') = ''$$, 'every table has a comment');
 SELECT is_empty($$SELECT c.relname, a.attname FROM ext JOIN pg_class c ON c.oid = objid AND classid = 'pg_class'::regclass AND c.relkind IN ('r', 'v')
@@ -313,7 +320,7 @@ SELECT is_empty($$SELECT pg_describe_object(classid, objid, 0) FROM ext
 SELECT set_eq($$SELECT proname::text FROM ext_functions WHERE NOT has_function_privilege('public', oid, 'EXECUTE')$$, $$
 	SELECT proname::text FROM ext_functions WHERE prorettype = 'trigger'::regtype
 	UNION VALUES ('po_suspend'), ('po_activate'), ('po_extend'), ('po_assign_invoice'), ('po_release_invoice'), ('po_void_invoice'),
-		('po_rematch_invoice'), ('po_rematch_unassociated'), ('po_repair')$$, 'EXECUTE is revoked from PUBLIC on what changes something, and on trigger functions');
+		('po_rematch_invoice'), ('po_rematch_unassociated'), ('po_repair'), ('po_scan_expirations'), ('po_schedule')$$, 'EXECUTE is revoked from PUBLIC on what changes something, and on trigger functions');
 SELECT is_empty($$SELECT oid::regprocedure FROM ext_functions WHERE provolatile = 'v' AND has_function_privilege('public', oid, 'EXECUTE')$$,
 	'nothing volatile may be executed by PUBLIC');
 SELECT set_eq($$SELECT c.relname || ' ' || x.privilege_type FROM ext JOIN pg_class c ON c.oid = objid AND classid = 'pg_class'::regclass,

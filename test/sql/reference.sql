@@ -57,6 +57,23 @@ INSERT INTO po_invoice (account_id, bill_from, invoice_id, line_type, billing_mo
 VALUES ('777788889999', 'AWS Inc.', 'INV-5', 'usage', '2026-05', 10, 'PO-Q1')
 RETURNING po_number, line_number, association_kind;
 
+INSERT INTO po_account (account_id, alert_thresholds) VALUES ('222233334444', '{0.75, 0.5, 0}');
+INSERT INTO po_order (account_id, po_number, bill_from, effective_month, expiration_month)
+VALUES ('222233334444', 'PO-7', 'AWS Inc.', '2026-01', '2026-12');
+INSERT INTO po_contact (account_id, po_number, email, name)
+VALUES ('222233334444', 'PO-7', 'ap@example.com', 'Accounts payable');
+INSERT INTO po_line_item (account_id, po_number, line_number, line_type, start_month, end_month,
+	balance_tracked, amount)
+VALUES ('222233334444', 'PO-7', '1', 'AWS Monthly Usage', '2026-01', '2026-12', true, 1000);
+INSERT INTO po_invoice (account_id, bill_from, invoice_id, line_type, billing_month, amount) VALUES
+	('222233334444', 'AWS Inc.', 'INV-71', 'usage', '2026-01', 250),
+	('222233334444', 'AWS Inc.', 'INV-72', 'usage', '2026-02', 260.40);
+SELECT kind, line_number, threshold, recipients, subject FROM po_notification
+WHERE account_id = '222233334444' ORDER BY notification_id;
+
+SELECT regexp_split_to_table(body, E'\n') AS body FROM po_notification
+WHERE account_id = '222233334444' AND threshold = 0.5;
+
 SELECT account_id FROM po_account WHERE account_id = '777788889999' FOR NO KEY UPDATE;
 
 UPDATE po_line_item SET description = 'first quarter'
@@ -107,10 +124,10 @@ SELECT po_number, association_kind FROM po_rematch_invoice('777788889999', 'AWS 
 SELECT invoice_id, po_number, association_kind FROM po_invoice
 WHERE account_id = '777788889999' AND 'INV-1' IN (invoice_id, original_invoice_id) ORDER BY invoice_id;
 
-SELECT invoice_id, po_number, association_kind, voided_at
+SELECT invoice_id, po_number, association_kind, voided_at IS NOT NULL AS void
 FROM po_release_invoice('777788889999', 'AWS Inc.', 'INV-5', reason => 'order is in doubt');
 
-SELECT invoice_id, po_number, association_kind, voided_at
+SELECT invoice_id, po_number, association_kind, voided_at IS NOT NULL AS void
 FROM po_void_invoice('777788889999', 'AWS Inc.', 'INV-3', reason => 'cancelled by AWS');
 
 SELECT po_assign_invoice('777788889999', 'AWS Inc.', 'INV-3', 'PO-2026');
@@ -146,8 +163,40 @@ SELECT po_repair('777788889999'), po_repair('777788889999') AS again;
 
 SELECT count(*) FROM po_check_integrity() WHERE account_id = '777788889999';
 
+SELECT po_scan_expirations('2026-10-30') AS oct_30, po_scan_expirations('2026-10-31') AS oct_31,
+	po_scan_expirations('2026-10-31') AS again, po_scan_expirations('2026-12-25') AS dec_25;
+
+SELECT due_on, subject FROM po_notification
+WHERE account_id = '222233334444' AND kind = 'expiration' ORDER BY due_on;
+
+SELECT po_schedule();
+
 UPDATE po_account SET time_zone = 'Pacific/Kiritimati' WHERE account_id = '777788889999';
 SELECT po_now(), po_today('777788889999'), po_today('nobody');
+
+SELECT po_number, bill_from, currency, value, balance, effective_month, expiration_month, status, in_effect, line_items,
+	tracked_value, invoices
+FROM po_dashboard WHERE account_id = '777788889999' ORDER BY po_number;
+
+SELECT po_number, line_number, line_type, total_value, balance, overdrawn, round(share_left, 2) AS share_left, invoices,
+	invoiced, in_effect
+FROM po_line_item_status WHERE account_id = '777788889999' ORDER BY po_number, line_number;
+
+SELECT issued_on, kind, invoice_id, line_number, amount, due_on
+FROM po_order_invoice WHERE account_id = '777788889999' AND po_number = 'PO-Q1' ORDER BY issued_on, invoice_id;
+
+INSERT INTO po_invoice (account_id, bill_from, invoice_id, line_type, billing_month, amount)
+VALUES ('777788889999', 'AWS EMEA SARL', 'INV-9', 'subscription', '2026-03', 75);
+SELECT invoice_id, billing_month, amount, currency, reason
+FROM po_unassociated_invoice WHERE account_id = '777788889999' ORDER BY issued_on, invoice_id
+\g (format=unaligned)
+
+SELECT currency, po_number, billing_month, amount, invoices
+FROM po_monthly_spend WHERE account_id = '777788889999' ORDER BY currency, billing_month, po_number;
+
+SELECT po_number, line_number, balance, round(monthly_spend, 2) AS monthly_spend, billed_through, runs_out_month,
+	end_month, runs_out_early
+FROM po_forecast WHERE account_id = '777788889999' ORDER BY po_number, line_number;
 
 CREATE FUNCTION suspend_overdrawn() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

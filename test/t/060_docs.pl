@@ -4,7 +4,7 @@
 #     test/sql/reference.sql, the ```text blocks after them are the output in
 #     expected/reference.out (which the regress suite compares with the real one)
 #   - every ```sql block of README.md occurs in test/sql/readme.sql
-#   - doc/reference.md has every error of src/*.c with its SQLSTATE, and every table, column,
+#   - doc/reference.md has every error of src/*.c with its SQLSTATE, and every table, view, column,
 #     trigger, kind of ledger entry and function of the install script
 #   - README.md names the functions that the reference lists, and no other
 #
@@ -199,6 +199,17 @@ while ($script =~ /^CREATE TABLE (\w+) \((.*?)^\)/msg)
 	$ntables++;
 }
 cmp_ok($ntables, '>', 10, 'tables found in the install script');
+
+my %view_columns;
+push @{$view_columns{$1}}, $2 while $script =~ /^COMMENT ON COLUMN (\w+)\.(\w+|"\w+") IS/mg;
+my @views = $script =~ /^CREATE VIEW (\w+)/mg;
+for my $view (@views)
+{
+	my ($section) = $reference =~ /^### `$view`\n(.*?)(?=^##|\z)/ms;
+	my @missing = grep { my $column = s/"//gr; ($section // '') !~ /^\| `$column` \|/m } @{$view_columns{$view}};
+	is("@missing", '', "doc/reference.md has every column of $view");
+}
+cmp_ok(scalar @views, '>', 5, 'views found in the install script');
 
 my %functions = map { $_ => 1 } $script =~ /^CREATE FUNCTION (\w+)\(/mg;
 my @missing = grep { $reference !~ /`$_\b/ } sort keys %functions;
