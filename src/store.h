@@ -57,6 +57,7 @@ typedef enum PoStatement
 	PO_READ_UNASSOCIATED,
 	PO_READ_REPAIRS,
 	PO_READ_ACCOUNT_ENTRY,
+	PO_READ_ACCOUNT_XMIN,
 	PO_READ_NOTICES,
 	PO_READ_REMINDERS,
 	/* as the user who asks, like statements of his own */
@@ -69,7 +70,6 @@ typedef enum PoStatement
 	PO_FIRST_WRITE,
 	PO_ADD_ACCOUNT = PO_FIRST_WRITE,
 	PO_LOCK_ACCOUNT,
-	PO_TOUCH_ACCOUNT,
 	PO_TOUCH_ORDER,
 	PO_ASSOCIATE,
 	PO_REPAIR,
@@ -92,7 +92,6 @@ extern uint64 po_execute_seed(const char *sql, Oid row_type, Datum row);
 extern Oid	po_table_oid(Oid schema, PoTable table);
 extern void po_check_triggers(Oid schema, PoTable which);
 extern bool po_store_is_writing(void);
-extern bool po_store_is_touching(void);
 extern void po_plan_init(void);
 
 /* ---- store_read.c ---- */
@@ -150,6 +149,8 @@ extern int	po_cache_size;		/* po_mgmt.match_cache, in kB */
 
 /* this transaction writes to the tables: it reads nothing from memory any more */
 extern void po_cache_suspend(void);
+/* it writes what accounts' rows do not tell: nobody trusts his memory until it has ended */
+extern void po_cache_distrust(Oid schema);
 extern void po_cache_init(void);
 
 /* ---- store_write.c: as the tables' owner, on the newest rows ---- */
@@ -204,7 +205,7 @@ extern text *po_user(void);
 extern void po_check_written(bool as_meant, const char *table);
 extern bool po_lock_account(Oid schema, text *account_id, PoAccount *account);
 extern void po_add_account(Oid schema, text *account_id);
-extern void po_touch_account(Oid schema, text *account_id);
+extern bool po_account_is_written(Oid schema, text *account_id);
 extern void po_touch_order(Oid schema, text *account_id, text *po_number,
 						   TimestampTz stamp);
 extern bool po_update_seed(Relation rel, HeapTuple row);

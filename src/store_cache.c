@@ -16,11 +16,14 @@
 #include "access/xact.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_trigger.h"
+#include "access/xlog.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
+#include "storage/sinval.h"
 #include "utils/fmgroids.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
@@ -81,8 +84,19 @@ static Oid	cached_schema = InvalidOid;
 static uint64 guards_seen = 0;	/* po_scan_changes() when the guards were read */
 static Guards guards;
 
+/*
+ * A sequence that stands for what accounts' rows do not tell: messages that it
+ * has changed say so.  Snapshots from the horizon on see all of it.
+ */
+#define MESSENGER		"po_line_item_id_seq"
+
+static Oid	messenger = InvalidOid;
+static bool is_distrusted = true;
+static TransactionId horizon;
+
 /* this transaction has written to our tables, or is about to */
 static bool has_written = false;
+static bool has_distrusted = false;
 
 /* the last snapshot; views are numbered from 1 */
 static uint64 view = 0;
@@ -286,44 +300,62 @@ refresh_guards(Oid schema)
 		forget_all();
 		guards = found;
 		cached_schema = schema;
+		messenger = get_relname_relid(MESSENGER, schema);
+		is_distrusted = true;
 	}
 	guards_seen = changes;
+}
+
+/* whoever wrote what is not told has a transaction number by now */
+static void
+refresh_horizon(void)
+{
+	if (!is_distrusted)
+		return;
+	forget_all();
+	is_distrusted = false;
+	horizon = ReadNextTransactionId();
+}
+
+static void
+relation_changed(Datum arg, Oid relid)
+{
+	if (!OidIsValid(relid) || relid == messenger)
+		is_distrusted = true;
+}
+
+/*
+ * Tells all sessions at once, not at commit: they have to know before anybody
+ * sees what this transaction writes.
+ */
+void
+po_cache_distrust(Oid schema)
+{
+	SharedInvalidationMessage message;
+
+	if (has_distrusted)
+		return;
+	/* there is a transaction number that is below their horizons */
+	(void) GetTopTransactionId();
+	memset(&message, 0, sizeof(message));
+	message.rc.id = SHAREDINVALRELCACHE_ID;
+	message.rc.dbId = MyDatabaseId;
+	message.rc.relId = get_relname_relid(MESSENGER, schema);
+	if (OidIsValid(message.rc.relId))
+		SendSharedInvalidMessages(&message, 1);
+	has_distrusted = true;
 }
 
 /* has whatever went on while they were switched off ended for this snapshot? */
 static bool
 guards_hold(Snapshot snapshot)
 {
-	if (!guards.good)
+	if (!guards.good || TransactionIdPrecedes(snapshot->xmin, horizon))
 		return false;
 	for (int i = 0; i < guards.n; i++)
 		if (!TransactionIdPrecedes(guards.xmins[i], snapshot->xmin))
 			return false;
 	return true;
-}
-
-/* may this user, with this snapshot, in this transaction use what is kept? */
-static bool
-is_usable(Oid schema, Snapshot snapshot)
-{
-	if (po_cache_size == 0)
-	{
-		if (nholders == 0)
-			forget_all();
-		return false;
-	}
-	if (has_written || !IsMVCCSnapshot(snapshot))
-		return false;
-	/* a worker does not know what its leader has written */
-	if (IsParallelWorker() && TransactionIdIsValid(GetTopTransactionIdIfAny()))
-		return false;
-	for (size_t i = 0; i < lengthof(kept_tables); i++)
-		if (!po_scan_sees_all(schema, kept_tables[i]))
-			return false;
-	if (nholders == 0)
-		refresh_guards(schema);
-	return cached_schema == schema && guards_seen == po_scan_changes() &&
-		guards_hold(snapshot);
 }
 
 /* ---- views: which snapshots see the same ---- */
@@ -368,7 +400,40 @@ view_of(Snapshot snapshot)
 		memcpy(last_xids + snapshot->xcnt, snapshot->subxip,
 			   snapshot->subxcnt * sizeof(TransactionId));
 	view_ended = false;
+	/* what this snapshot sees was told before it was taken */
+	AcceptInvalidationMessages();
 	return ++view;
+}
+
+/* ---- may it be used? ---- */
+
+/* may this user, with this snapshot, in this transaction use what is kept? */
+static bool
+is_usable(Oid schema, Snapshot snapshot)
+{
+	if (po_cache_size == 0)
+	{
+		if (nholders == 0)
+			forget_all();
+		return false;
+	}
+	/* (on a standby, messages that are not of a commit do not arrive) */
+	if (has_written || !IsMVCCSnapshot(snapshot) || RecoveryInProgress())
+		return false;
+	(void) view_of(snapshot);
+	/* a worker does not know what its leader has written */
+	if (IsParallelWorker() && TransactionIdIsValid(GetTopTransactionIdIfAny()))
+		return false;
+	for (size_t i = 0; i < lengthof(kept_tables); i++)
+		if (!po_scan_sees_all(schema, kept_tables[i]))
+			return false;
+	if (nholders == 0)
+	{
+		refresh_guards(schema);
+		refresh_horizon();
+	}
+	return cached_schema == schema && guards_seen == po_scan_changes() &&
+		!is_distrusted && guards_hold(snapshot);
 }
 
 /* ---- reading an account ---- */
@@ -630,7 +695,11 @@ po_cache_suspend(void)
 static void
 transaction_ended(XactEvent event, void *arg)
 {
+	if (event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PARALLEL_PRE_COMMIT ||
+		event == XACT_EVENT_PRE_PREPARE)
+		return;
 	has_written = false;
+	has_distrusted = false;
 	view_ended = true;
 	nholders = 0;
 }
@@ -639,4 +708,5 @@ void
 po_cache_init(void)
 {
 	RegisterXactCallback(transaction_ended, NULL);
+	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
 }

@@ -273,9 +273,8 @@ static const PoStatementText statements[PO_NSTATEMENTS] = {
 		"UPDATE @.po_account SET booked_at = GREATEST(@.po_now(),"
 		" booked_at" PLUS "'1 microsecond'::pg_catalog.interval)"
 		" WHERE account_id" EQ "$1 RETURNING " PO_ACCOUNT_COLUMNS},
-	/* nothing changes but the version of the row */
-	[PO_TOUCH_ACCOUNT] = {"t",
-		"UPDATE @.po_account SET booked_at = booked_at WHERE account_id" EQ "$1"},
+	[PO_READ_ACCOUNT_XMIN] = {"t",
+		"SELECT xmin FROM @.po_account WHERE account_id" EQ "$1"},
 	[PO_TOUCH_ORDER] = {"ttz",
 		"UPDATE @.po_order SET updated_at = $3"
 		" WHERE account_id" EQ "$1 AND po_number" EQ "$2"},
@@ -329,7 +328,6 @@ static bool plans_stale = false;
 
 /* the depth of triggers at which the store is writing, or -1 */
 static int	writing_depth = -1;
-static bool touching_account = false;	/* by PO_TOUCH_ACCOUNT */
 
 /* some schema was renamed, dropped or whatever: perhaps ours */
 static void
@@ -476,13 +474,6 @@ po_store_is_writing(void)
 	return writing_depth >= 0 && trigger_depth() == writing_depth + 1;
 }
 
-/* the same, and nothing of the account's row is to change */
-bool
-po_store_is_touching(void)
-{
-	return touching_account && po_store_is_writing();
-}
-
 static PoTable
 written_table(PoStatement statement)
 {
@@ -584,7 +575,6 @@ po_execute(Oid schema, PoStatement statement, const Datum *args,
 		   const char *nulls, bool read_only)
 {
 	int			outer_depth = writing_depth;
-	bool		outer_touching = touching_account;
 	int			result;
 
 	if (!plans_are_good(schema))
@@ -600,14 +590,12 @@ po_execute(Oid schema, PoStatement statement, const Datum *args,
 	PG_TRY();
 	{
 		writing_depth = is_write(statement) ? trigger_depth() : -1;
-		touching_account = statement == PO_TOUCH_ACCOUNT;
 		result = SPI_execute_plan(plans[statement], unconstify(Datum *, args),
 								  nulls, read_only, 0);
 	}
 	PG_FINALLY();
 	{
 		writing_depth = outer_depth;
-		touching_account = outer_touching;
 	}
 	PG_END_TRY();
 	if (result < 0)

@@ -123,14 +123,19 @@ po_lock_account(Oid schema, text *account_id, PoAccount *account)
 	return found;
 }
 
-/* a new version of its row, for what it does not know of otherwise */
-void
-po_touch_account(Oid schema, text *account_id)
+/* has this transaction written its row? */
+bool
+po_account_is_written(Oid schema, text *account_id)
 {
 	Datum		arg = PointerGetDatum(account_id);
+	bool		written = false;
+	bool		isnull;
 
-	execute(schema, PO_TOUCH_ACCOUNT, &arg, NULL);
+	if (execute(schema, PO_READ_ACCOUNT_XMIN, &arg, NULL) > 0)
+		written = TransactionIdIsCurrentTransactionId(
+			DatumGetTransactionId(column(0, 1, &isnull)));
 	SPI_finish();
+	return written;
 }
 
 /* with its defaults, unless it is there */

@@ -187,8 +187,7 @@ po_account_trigger(PG_FUNCTION_ARGS)
 	po_check_last(&trigger);
 	if (po_store_is_writing() && trigger.is_update)
 	{
-		po_check_written(po_store_is_touching() ? !po_anything_changed(&trigger) :
-						 po_int64(trigger.new, Anum_account_booked_at) >
+		po_check_written(po_int64(trigger.new, Anum_account_booked_at) >
 						 po_int64(trigger.old, Anum_account_booked_at), "po_account");
 		return po_trigger_result(&trigger);
 	}

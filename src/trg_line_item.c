@@ -497,7 +497,7 @@ after(PoTrigger *trigger)
 		(trigger->is_insert &&
 		 !po_statement_was_seen(po_int64(trigger->new, Anum_line_item_created_at), 0)))
 	{
-		po_touch_accounts_of(trigger, Anum_line_item_account_id);
+		po_tell_of_unbooked(trigger, Anum_line_item_account_id);
 		return;
 	}
 	po_become_owner(trigger, &caller);

@@ -356,7 +356,7 @@ after(PoTrigger *trigger)
 		(trigger->is_insert &&
 		 !po_statement_was_seen(po_int64(trigger->new, Anum_order_created_at), 0)))
 	{
-		po_touch_accounts_of(trigger, Anum_order_account_id);
+		po_tell_of_unbooked(trigger, Anum_order_account_id);
 		return;
 	}
 	if (trigger->is_delete)

@@ -426,39 +426,38 @@ po_check_money(Numeric value, const char *what)
 
 /* ---- writes that the books do not know of ---- */
 
-/* what po_statement_first() is asked with */
-#define TOUCH_ACCOUNT	'a'
-
-static void
-touch_account(const PoTrigger *trigger, text *account_id)
-{
-	PoIdentity	caller;
-
-	if (account_id == NULL || !po_statement_first(TOUCH_ACCOUNT, account_id, NULL))
-		return;
-	po_become_owner(trigger, &caller);
-	po_touch_account(trigger->schema, account_id);
-	po_become(&caller);
-}
-
-/*
- * AFTER a row of history, or one that replication writes: whoever keeps the
- * account's configuration in memory learns of it by the account's row.
- */
-void
-po_touch_accounts_of(const PoTrigger *trigger, int attribute)
-{
-	if (trigger->old != NULL)
-		touch_account(trigger, po_text(trigger->old, attribute));
-	if (trigger->new != NULL)
-		touch_account(trigger, po_text(trigger->new, attribute));
-}
-
 /* replication, or a superuser who plays it: of our triggers only those fire that do always */
 bool
 po_is_replica(void)
 {
 	return SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA;
+}
+
+static void
+tell_of(const PoTrigger *trigger, text *account_id)
+{
+	PoIdentity	caller;
+
+	if (account_id == NULL)
+		return;
+	po_become_owner(trigger, &caller);
+	if (!po_is_replica() || !po_account_is_written(trigger->schema, account_id))
+		po_cache_distrust(trigger->schema);
+	po_become(&caller);
+}
+
+/*
+ * AFTER a row of history, or one that replication writes: what is kept in
+ * memory of accounts is told by their rows, which are not written here.
+ * (Replication mostly brings the account's row, too.)
+ */
+void
+po_tell_of_unbooked(const PoTrigger *trigger, int attribute)
+{
+	if (trigger->old != NULL)
+		tell_of(trigger, po_text(trigger->old, attribute));
+	if (trigger->new != NULL)
+		tell_of(trigger, po_text(trigger->new, attribute));
 }
 
 /* ---- identity ---- */

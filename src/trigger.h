@@ -69,7 +69,7 @@ extern void po_refuse_changed(const PoTrigger *trigger, int attribute);
 extern void po_require(const PoTrigger *trigger, int attribute, const char *hint);
 
 extern bool po_is_replica(void);
-extern void po_touch_accounts_of(const PoTrigger *trigger, int attribute);
+extern void po_tell_of_unbooked(const PoTrigger *trigger, int attribute);
 
 extern void po_check_number(text *value, const char *what);
 extern void po_check_currency(text *value);
