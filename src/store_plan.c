@@ -69,7 +69,7 @@
 
 /* what is no configuration, and so is not logged */
 #define NOT_LOGGED \
-	"'{balance,total_value,booked_at,created_at,updated_at}'::pg_catalog.text[]"
+	"'{balance,total_value,booked_at,created_at,updated_at,expiration_set_on}'::pg_catalog.text[]"
 
 typedef struct PoStatementText
 {
