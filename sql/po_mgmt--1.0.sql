@@ -660,15 +660,19 @@ CREATE SEQUENCE po_ledger_entry_id_seq OWNED BY po_ledger.entry_id;
 CREATE TABLE po_change_log (
 	change_id bigint NOT NULL,
 	account_id text COLLATE "C" NOT NULL,
-	po_number text COLLATE "C" NOT NULL,
+	po_number text COLLATE "C",
 	line_number text COLLATE "C",
 	operation text COLLATE "C" NOT NULL CHECK (operation IN ('insert', 'update', 'delete')),
 	old jsonb,
 	new jsonb,
 	changed_at timestamptz NOT NULL,
 	changed_by text COLLATE "C" NOT NULL,
+	line_item_id bigint,
+	order_updated_at timestamptz,
 	PRIMARY KEY (account_id, change_id)
 );
+-- what was at a time is found from the changes since then
+CREATE INDEX po_change_log_since ON po_change_log (account_id, changed_at);
 CREATE SEQUENCE po_change_log_change_id_seq OWNED BY po_change_log.change_id;
 
 CREATE TABLE po_notification (
@@ -871,6 +875,14 @@ CREATE FUNCTION po_explain_match(invoice po_invoice, max_rank integer DEFAULT NU
 	AS 'MODULE_PATHNAME', 'po_explain_match_row'
 	LANGUAGE C STABLE PARALLEL SAFE COST 10000 ROWS 50;
 
+-- objects one over the other, the last on top: what changes have left, or what was before them
+CREATE AGGREGATE po_merge(jsonb) (SFUNC = jsonb_concat, STYPE = jsonb, PARALLEL = SAFE);
+
+CREATE FUNCTION po_explain_invoice(account_id text, bill_from text, invoice_id text)
+	RETURNS SETOF po_explanation
+	AS 'MODULE_PATHNAME', 'po_explain_invoice'
+	LANGUAGE C STABLE PARALLEL SAFE COST 10000 ROWS 50;
+
 --
 -- Triggers
 --
@@ -930,7 +942,7 @@ CREATE TRIGGER "~po_mgmt_statement" BEFORE INSERT OR UPDATE OR DELETE ON po_orde
 	FOR EACH STATEMENT EXECUTE FUNCTION po_statement_trigger();
 CREATE TRIGGER "~po_mgmt_before" BEFORE INSERT OR UPDATE OR DELETE ON po_order
 	FOR EACH ROW EXECUTE FUNCTION po_order_trigger();
-CREATE TRIGGER "!po_mgmt_after" AFTER INSERT OR UPDATE ON po_order
+CREATE TRIGGER "!po_mgmt_after" AFTER INSERT OR UPDATE OR DELETE ON po_order
 	FOR EACH ROW EXECUTE FUNCTION po_order_trigger();
 CREATE TRIGGER "~po_mgmt_truncate" BEFORE TRUNCATE ON po_order
 	FOR EACH STATEMENT EXECUTE FUNCTION po_truncate_trigger();
@@ -1606,16 +1618,19 @@ COMMENT ON INDEX po_ledger_pkey IS 'entries of a line item in their order';
 COMMENT ON SEQUENCE po_ledger_entry_id_seq IS 'gives po_ledger.entry_id';
 
 -- po_change_log
-COMMENT ON TABLE po_change_log IS 'written by po_mgmt: changes of the configuration of orders and line items; append-only';
-COMMENT ON COLUMN po_change_log.change_id IS 'id of the change';
+COMMENT ON TABLE po_change_log IS 'written by po_mgmt: changes of the configuration of orders, line items and accounts; append-only';
+COMMENT ON COLUMN po_change_log.change_id IS 'id of the change, ascends within an account';
 COMMENT ON COLUMN po_change_log.account_id IS 'the account';
-COMMENT ON COLUMN po_change_log.po_number IS 'the order';
+COMMENT ON COLUMN po_change_log.po_number IS 'the order; null for a change of the account''s settings';
 COMMENT ON COLUMN po_change_log.line_number IS 'the line item; null for a change of the order itself';
 COMMENT ON COLUMN po_change_log.operation IS 'insert, update or delete';
-COMMENT ON COLUMN po_change_log.old IS 'the row before; null for an insert';
-COMMENT ON COLUMN po_change_log.new IS 'the row after; null for a delete';
-COMMENT ON COLUMN po_change_log.changed_at IS 'when it was changed';
+COMMENT ON COLUMN po_change_log.old IS 'before: the columns that changed, all of a row that was deleted; null for an insert';
+COMMENT ON COLUMN po_change_log.new IS 'after: the columns that changed, all of a row that was inserted; null for a delete';
+COMMENT ON COLUMN po_change_log.changed_at IS 'when it was changed, ascending within an account';
 COMMENT ON COLUMN po_change_log.changed_by IS 'role that changed it';
+COMMENT ON COLUMN po_change_log.line_item_id IS 'id of the line item';
+COMMENT ON COLUMN po_change_log.order_updated_at IS 'updated_at of the order before the change; null where the order was added';
+COMMENT ON INDEX po_change_log_since IS 'what was changed since a time';
 COMMENT ON INDEX po_change_log_pkey IS 'one row for each change of an account';
 COMMENT ON SEQUENCE po_change_log_change_id_seq IS 'gives po_change_log.change_id';
 
@@ -1674,6 +1689,9 @@ COMMENT ON FUNCTION po_explain_match(text, text, po_line_type, po_month, numeric
 	IS 'every line item of the account, with the reason why an invoice would be booked on it or not';
 COMMENT ON FUNCTION po_explain_match(po_invoice, integer)
 	IS 'every line item of the account, with the reason why the invoice would be booked on it or not';
+COMMENT ON AGGREGATE po_merge(jsonb) IS 'jsonb objects one over the other: of a key the last value';
+COMMENT ON FUNCTION po_explain_invoice(text, text, text)
+	IS 'why an invoice was booked where it was, with the configuration and the balances of that moment';
 COMMENT ON FUNCTION po_status(po_order) IS 'status of an order today: Active, Suspended, Expired or Suspended-expired';
 COMMENT ON FUNCTION po_status(po_order, date) IS 'status of an order on a day';
 COMMENT ON FUNCTION po_suspend(text, text) IS 'suspends an order, so that no invoice is matched to it; returns its status';

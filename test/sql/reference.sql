@@ -39,6 +39,11 @@ INSERT INTO po_line_item (account_id, po_number, line_number, line_type, start_m
 SELECT po_number, line_number, line_type, start_month, end_month, total_value, balance
 FROM po_line_item WHERE account_id = '777788889999' ORDER BY 1, 2;
 
+UPDATE po_order SET description = 'from the CFO', ship_to = 'Berlin'
+WHERE account_id = '777788889999' AND po_number = 'PO-Q1';
+SELECT po_number, line_number, operation, old, new, changed_by = current_user AS me
+FROM po_change_log WHERE account_id = '777788889999' ORDER BY change_id DESC LIMIT 1;
+
 INSERT INTO po_invoice (account_id, bill_from, invoice_id, line_type, billing_month, amount) VALUES
 	('777788889999', 'AWS Inc.', 'INV-1', 'usage', '2026-02', 1200),
 	('777788889999', 'AWS Inc.', 'INV-2', 'usage', '2026-02', 900),
@@ -146,6 +151,15 @@ SELECT po_rematch_unassociated('777788889999'), po_rematch_unassociated('7777888
 
 SELECT invoice_id, po_number, line_number, association_kind, voided_at IS NOT NULL AS void
 FROM po_invoice WHERE account_id = '777788889999' ORDER BY invoice_id;
+
+SELECT po_number || '/' || line_number AS item, rank, outcome, stage, reason
+FROM po_explain_invoice('777788889999', 'AWS Inc.', 'INV-2')
+\g (format=unaligned)
+
+SELECT po_number || '/' || line_number AS item, rank, outcome, stage, reason
+FROM po_explain_invoice('777788889999', 'AWS Inc.', 'INV-3')
+WHERE outcome = 'selected' OR line_number IS NULL
+\g (format=unaligned)
 
 SELECT line_number, po_balance_at(account_id, po_number, line_number, '2026-03-01 00:00+00') AS before,
 	po_balance_at(account_id, po_number, line_number, '2026-03-31 00:00+00') AS in_march,
