@@ -1626,8 +1626,8 @@ BEGIN
 		GROUP BY c.left_out ORDER BY c.left_out
 	LOOP
 		RAISE WARNING USING
-			MESSAGE = format('%s charges of "%s" make no invoice: %s', omitted.charges, charges, omitted.left_out),
-			DETAIL = format('Their BilledCost adds up to %s.', coalesce(omitted.billed_cost, 0)),
+			MESSAGE = format('charges of "%s" make no invoice: %s', charges, omitted.left_out),
+			DETAIL = format('Charges: %s; sum of their BilledCost: %s.', omitted.charges, coalesce(omitted.billed_cost, 0)),
 			HINT = 'po_focus_charges() shows them.';
 	END LOOP;
 

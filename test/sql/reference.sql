@@ -170,6 +170,26 @@ SELECT due_on, subject FROM po_notification
 WHERE account_id = '222233334444' AND kind = 'expiration' ORDER BY due_on;
 
 SELECT po_schedule();
+UPDATE po_order SET description = 'preferred' WHERE account_id = '777788889999' AND po_number = 'PO-2026';
+SELECT invoice_id, po_number, line_number, would_po_number AS would_po, would_line_number AS would_line, moves, reason
+FROM po_backtest('777788889999', '2026-02', '2026-02')
+\g (format=unaligned)
+
+SELECT line_type, billing_month, po_number, line_number, item_type, covers, balance
+FROM po_coverage('777788889999', '2026-12', '2027-01') WHERE bill_from = 'AWS Inc.';
+
+CREATE TABLE charges ("BillingAccountId" text, "BillingPeriodStart" timestamptz, "ChargeCategory" text,
+	"BilledCost" numeric, "BillingCurrency" text, "InvoiceIssuerName" text, "InvoiceId" text);
+INSERT INTO charges VALUES
+	('777788889999', '2026-03-01T00:00:00Z', 'Usage', 12.345678, 'USD', 'Amazon Web Services, Inc.', 'E-17'),
+	('777788889999', '2026-03-01T00:00:00Z', 'Usage', 0.000001, 'USD', 'Amazon Web Services, Inc.', 'E-17'),
+	('777788889999', '2026-03-01T00:00:00Z', 'Credit', -2, 'USD', 'Amazon Web Services, Inc.', 'E-17'),
+	('777788889999', '2026-04-01T00:00:00Z', 'Usage', 3, 'USD', 'Amazon Web Services, Inc.', NULL);
+SELECT bill_from, invoice_id, kind, line_type, billing_month, issued_on, amount, original_invoice_id
+FROM po_invoices_from_focus('charges');
+
+INSERT INTO po_invoice SELECT * FROM po_invoices_from_focus('charges')
+RETURNING invoice_id, amount, po_number, line_number, association_kind;
 
 UPDATE po_account SET time_zone = 'Pacific/Kiritimati' WHERE account_id = '777788889999';
 SELECT po_now(), po_today('777788889999'), po_today('nobody');
@@ -197,6 +217,9 @@ FROM po_monthly_spend WHERE account_id = '777788889999' ORDER BY currency, billi
 SELECT po_number, line_number, balance, round(monthly_spend, 2) AS monthly_spend, billed_through, runs_out_month,
 	end_month, runs_out_early
 FROM po_forecast WHERE account_id = '777788889999' ORDER BY po_number, line_number;
+
+SELECT "InvoiceId", "BilledCost", "ChargeCategory", "BillingPeriodStart", "PurchaseOrderNumber", "ReferenceInvoiceId"
+FROM po_focus_invoice_detail WHERE "InvoiceId" ~ '^E-17' ORDER BY "InvoiceId";
 
 CREATE FUNCTION suspend_overdrawn() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
