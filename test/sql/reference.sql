@@ -1,4 +1,11 @@
 -- The examples of doc/reference.md. Written by test/t/060_docs.pl --write; edit them there.
+SET client_min_messages = warning;
+DROP DATABASE IF EXISTS po_mgmt_reference;
+CREATE DATABASE po_mgmt_reference;
+\connect po_mgmt_reference
+SET datestyle = 'ISO';
+SET timezone = 'UTC';
+CREATE EXTENSION po_mgmt;
 
 \set ON_ERROR_ROLLBACK on
 BEGIN;
@@ -253,3 +260,6 @@ VALUES ('777788889999', 'PO-2026', '4', 'usage', '2026-11', '2027-01', 1);
 UPDATE po_line_item SET balance = 0 WHERE account_id = '777788889999';
 
 ROLLBACK;
+
+\connect template1
+DROP DATABASE po_mgmt_reference;
