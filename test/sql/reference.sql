@@ -178,6 +178,11 @@ WHERE account_id = '222233334444' AND kind = 'expiration' ORDER BY due_on;
 
 SELECT po_schedule();
 
+UPDATE po_line_item SET agreement_id = 'AG-7' WHERE account_id = '777788889999' AND po_number = 'PO-Q1';
+SELECT invoice_id, po_number, line_number, would_po_number AS would_po, would_line_number AS would_line, moves, reason
+FROM po_backtest('777788889999', '2026-02', '2026-02')
+\g (format=unaligned)
+
 SELECT line_type, billing_month, po_number, line_number, item_type, covers, balance
 FROM po_coverage('777788889999', '2026-12', '2027-01') WHERE bill_from = 'AWS Inc.';
 
