@@ -151,7 +151,7 @@ SELECT has_index('po_line_item', 'po_line_item_match', '{account_id,po_number,li
 SELECT is_empty($$SELECT t.name FROM ext_tables t WHERE EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = t.oid)
 	OR EXISTS (SELECT FROM pg_inherits i WHERE t.oid IN (i.inhrelid, i.inhparent))$$, 'tables are plain tables');
 SELECT set_eq($$SELECT c.relname::text FROM ext JOIN pg_class c ON c.oid = objid AND classid = 'pg_class'::regclass WHERE c.relkind IN ('v', 'm')$$,
-	'{po_dashboard,po_line_item_status,po_order_invoice,po_unassociated_invoice,po_monthly_spend,po_forecast}'::text[], 'the views, and no others');
+	'{po_dashboard,po_line_item_status,po_order_invoice,po_unassociated_invoice,po_monthly_spend,po_forecast,po_focus_invoice_detail}'::text[], 'the views, and no others');
 SELECT set_eq($$SELECT c.relname::text || ' ' || a.attrelid::regclass || '.' || a.attname
 	FROM ext JOIN pg_class c ON c.oid = objid AND classid = 'pg_class'::regclass AND c.relkind = 'S'
 	LEFT JOIN pg_depend d ON d.objid = c.oid AND d.deptype = 'a' AND d.classid = 'pg_class'::regclass
@@ -277,6 +277,10 @@ INSERT INTO want_functions VALUES
 	('po_repair(account_id text) -> bigint c volatile unsafe'),
 	('po_scan_expirations(as_of date DEFAULT NULL::date) -> bigint c volatile unsafe'),
 	('po_schedule(schedule text DEFAULT ''15 5 * * *''::text) -> text c volatile unsafe'),
+	('po_backtest(account_id text, from_month po_month DEFAULT NULL::po_month, to_month po_month DEFAULT NULL::po_month, OUT billing_month po_month, OUT bill_from text, OUT invoice_id text, OUT amount numeric, OUT currency text, OUT association_kind text, OUT po_number text, OUT line_number text, OUT would_po_number text, OUT would_line_number text, OUT moves boolean, OUT reason text) -> SETOF record sql stable safe'),
+	('po_coverage(account_id text, from_month po_month, to_month po_month, amount numeric DEFAULT 0.01, OUT bill_from text, OUT line_type po_line_type, OUT currency text, OUT billing_month po_month, OUT po_number text, OUT line_number text, OUT item_type po_line_type, OUT covers boolean, OUT balance numeric) -> SETOF record sql stable strict safe'),
+	('po_focus_charges(charges regclass, OUT bill_from text, OUT account_id text, OUT billing_month po_month, OUT charge_category text, OUT currency text, OUT invoice_id text, OUT other_publisher boolean, OUT billed_cost numeric, OUT left_out text) -> SETOF record plpgsql stable strict restricted'),
+	('po_invoices_from_focus(charges regclass) -> SETOF po_invoice plpgsql stable strict restricted'),
 	('po_balance_at(account_id text, po_number text, line_number text, at timestamp with time zone) -> numeric sql stable strict safe'),
 	('po_check_integrity(OUT account_id text, OUT po_number text, OUT line_number text, OUT line_item_id bigint, OUT violation text, OUT expected text, OUT found text) -> SETOF record sql stable safe');
 INSERT INTO want_functions SELECT format('po_%s_trigger() -> trigger c volatile unsafe', f)
