@@ -660,15 +660,19 @@ CREATE SEQUENCE po_ledger_entry_id_seq OWNED BY po_ledger.entry_id;
 CREATE TABLE po_change_log (
 	change_id bigint NOT NULL,
 	account_id text COLLATE "C" NOT NULL,
-	po_number text COLLATE "C" NOT NULL,
+	po_number text COLLATE "C",
 	line_number text COLLATE "C",
 	operation text COLLATE "C" NOT NULL CHECK (operation IN ('insert', 'update', 'delete')),
 	old jsonb,
 	new jsonb,
 	changed_at timestamptz NOT NULL,
 	changed_by text COLLATE "C" NOT NULL,
+	line_item_id bigint,
+	order_updated_at timestamptz,
 	PRIMARY KEY (account_id, change_id)
 );
+-- what was at a time is found from the changes since then
+CREATE INDEX po_change_log_since ON po_change_log (account_id, changed_at);
 CREATE SEQUENCE po_change_log_change_id_seq OWNED BY po_change_log.change_id;
 
 CREATE TABLE po_notification (
@@ -871,6 +875,14 @@ CREATE FUNCTION po_explain_match(invoice po_invoice, max_rank integer DEFAULT NU
 	AS 'MODULE_PATHNAME', 'po_explain_match_row'
 	LANGUAGE C STABLE PARALLEL SAFE COST 10000 ROWS 50;
 
+-- objects one over the other, the last on top: what changes have left, or what was before them
+CREATE AGGREGATE po_merge(jsonb) (SFUNC = jsonb_concat, STYPE = jsonb, PARALLEL = SAFE);
+
+CREATE FUNCTION po_explain_invoice(account_id text, bill_from text, invoice_id text)
+	RETURNS SETOF po_explanation
+	AS 'MODULE_PATHNAME', 'po_explain_invoice'
+	LANGUAGE C STABLE PARALLEL SAFE COST 10000 ROWS 50;
+
 --
 -- Triggers
 --
@@ -932,7 +944,7 @@ CREATE TRIGGER "~po_mgmt_before" BEFORE INSERT OR UPDATE OR DELETE ON po_order
 	FOR EACH ROW EXECUTE FUNCTION po_order_trigger();
 CREATE TRIGGER "!po_mgmt_after" AFTER INSERT OR UPDATE OR DELETE ON po_order
 	FOR EACH ROW EXECUTE FUNCTION po_order_trigger();
--- under replication, too: who keeps an account in memory learns of a change by the account's row
+-- under replication, too: sessions that keep accounts in memory have to be told
 ALTER TABLE po_order ENABLE ALWAYS TRIGGER "!po_mgmt_after";
 CREATE TRIGGER "~po_mgmt_truncate" BEFORE TRUNCATE ON po_order
 	FOR EACH STATEMENT EXECUTE FUNCTION po_truncate_trigger();
@@ -1436,6 +1448,296 @@ COMMENT ON COLUMN po_forecast.runs_out_early IS 'whether the balance is too smal
 COMMENT ON COLUMN po_forecast.line_item_id IS 'id of the line item';
 
 --
+-- Questions: past invoices and coming months under today's configuration
+--
+-- Nothing is written: each invoice is matched by itself, as if it alone had been given back.
+CREATE FUNCTION po_backtest(
+	account_id text,
+	from_month po_month DEFAULT NULL,
+	to_month po_month DEFAULT NULL,
+	OUT billing_month po_month,
+	OUT bill_from text,
+	OUT invoice_id text,
+	OUT amount numeric,
+	OUT currency text,
+	OUT association_kind text,
+	OUT po_number text,
+	OUT line_number text,
+	OUT would_po_number text,
+	OUT would_line_number text,
+	OUT moves boolean,
+	OUT reason text
+) RETURNS SETOF record
+	LANGUAGE sql STABLE PARALLEL SAFE COST 100000 ROWS 1000
+BEGIN ATOMIC
+	SELECT b.billing_month, b.bill_from, b.invoice_id, b.amount, b.currency, b.association_kind,
+		b.po_number, b.line_number, b.would_po_number, b.would_line_number, b.moves,
+		CASE WHEN b.moves THEN (
+			SELECT concat_ws(' ',
+				coalesce(max(e.reason) FILTER (WHERE e.outcome = 'selected'), 'No line item fits.'),
+				CASE WHEN b.po_number IS NOT NULL THEN
+					'Line item ' || b.line_number || ' of order ' || b.po_number || ', where it is: '
+						|| coalesce(max(e.reason) FILTER (WHERE e.po_number = b.po_number AND e.line_number = b.line_number
+							AND b.is_there), 'It was deleted.') END)
+			FROM po_explain_match(b.invoice) e) END
+	FROM (
+		SELECT v AS invoice, v.*, m.po_number AS would_po_number, m.line_number AS would_line_number,
+			m.line_item_id IS DISTINCT FROM v.line_item_id AS moves,
+			EXISTS (SELECT FROM po_line_item l
+				WHERE l.account_id = v.account_id AND l.line_item_id = v.line_item_id) AS is_there
+		FROM po_invoice v
+		LEFT JOIN po_match_invoice(v, 1) m ON true
+		WHERE v.account_id = po_backtest.account_id AND v.voided_at IS NULL
+			AND (po_backtest.from_month IS NULL OR v.billing_month >= po_backtest.from_month)
+			AND (po_backtest.to_month IS NULL OR v.billing_month <= po_backtest.to_month)
+	) b
+	ORDER BY b.billing_month, b.issued_on, b.recorded_at, b.bill_from, b.invoice_id;
+END;
+COMMENT ON FUNCTION po_backtest(text, po_month, po_month) IS
+	'where an account''s invoices of these months would go by today''s configuration, and why; writes nothing';
+
+CREATE FUNCTION po_coverage(
+	account_id text,
+	from_month po_month,
+	to_month po_month,
+	amount numeric DEFAULT 0.01,
+	OUT bill_from text,
+	OUT line_type po_line_type,
+	OUT currency text,
+	OUT billing_month po_month,
+	OUT po_number text,
+	OUT line_number text,
+	OUT item_type po_line_type,
+	OUT covers boolean,
+	OUT balance numeric
+) RETURNS SETOF record
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 100000 ROWS 100
+BEGIN ATOMIC
+	WITH seller AS (
+		SELECT o.bill_from, o.currency FROM po_order o WHERE o.account_id = po_coverage.account_id
+		UNION
+		SELECT v.bill_from, v.currency FROM po_invoice v
+		WHERE v.account_id = po_coverage.account_id AND v.voided_at IS NULL
+	), charge AS (
+		-- the types that it bills, by the rule of po_seller_line_type
+		SELECT s.bill_from, s.currency, t.line_type
+		FROM seller s
+		JOIN po_taxonomy t ON t.enabled AND t.line_type <> 'all'
+		WHERE NOT EXISTS (SELECT FROM po_seller_line_type b WHERE b.bill_from = s.bill_from)
+			OR EXISTS (SELECT FROM po_seller_line_type b WHERE b.bill_from = s.bill_from AND b.enabled
+				AND b.line_type <> 'all' AND b.line_type @> t.line_type)
+		UNION
+		-- and what it has billed
+		SELECT v.bill_from, v.currency, v.line_type FROM po_invoice v
+		WHERE v.account_id = po_coverage.account_id AND v.voided_at IS NULL
+	)
+	SELECT c.bill_from, c.line_type, c.currency, p.month,
+		m.po_number, m.line_number, m.line_type, m.covers, m.balance
+	FROM charge c
+	CROSS JOIN LATERAL (
+		SELECT po_coverage.from_month + n AS month
+		FROM generate_series(0, po_coverage.to_month - po_coverage.from_month) n) p
+	LEFT JOIN po_match_invoice(po_coverage.account_id, c.bill_from, c.line_type, p.month, po_coverage.amount,
+		c.currency, issued_on => po_month_end(p.month), max_rank => 1) m ON true
+	ORDER BY c.bill_from, c.currency, c.line_type, p.month;
+END;
+COMMENT ON FUNCTION po_coverage(text, po_month, po_month, numeric) IS
+	'for each seller, currency, type of charge and month: the line item that would pay, or none';
+
+--
+-- FOCUS, the FinOps Open Cost and Usage Specification
+--
+-- Reads any relation with the columns of FOCUS 1.0 to 1.4, as they are spelled there or folded to lower case. Dates
+-- without a zone are UTC, as FOCUS has it.
+CREATE FUNCTION po_focus_charges(
+	charges regclass,
+	OUT bill_from text,
+	OUT account_id text,
+	OUT billing_month po_month,
+	OUT charge_category text,
+	OUT currency text,
+	OUT invoice_id text,
+	OUT other_publisher boolean,
+	OUT billed_cost numeric,
+	OUT left_out text
+) RETURNS SETOF record
+	LANGUAGE plpgsql STABLE STRICT PARALLEL RESTRICTED COST 100000 ROWS 10000
+	SET search_path FROM CURRENT SET timezone = 'UTC' SET datestyle = 'ISO'
+AS $$
+DECLARE
+	name text;
+	expression text;
+	expressions text[];
+BEGIN
+	FOREACH name IN ARRAY ARRAY['BilledCost', 'BillingAccountId', 'BillingCurrency', 'BillingPeriodStart',
+		'ChargeCategory', 'InvoiceIssuerName', 'InvoiceId', 'PublisherName', 'ServiceProviderName']
+	LOOP
+		SELECT format('c.%I', a.attname) INTO expression
+		FROM pg_attribute a
+		WHERE a.attrelid = charges AND a.attnum > 0 AND NOT a.attisdropped AND lower(a.attname) = lower(name)
+		ORDER BY a.attname = name DESC LIMIT 1;
+		IF NOT FOUND THEN
+			IF name NOT IN ('InvoiceId', 'PublisherName', 'ServiceProviderName') THEN
+				RAISE undefined_column USING
+					MESSAGE = format('column "%s" of "%s" does not exist', name, charges),
+					HINT = 'A cost and usage table of FOCUS 1.0 to 1.4 has it.';
+			END IF;
+			expression := 'NULL::text';
+		END IF;
+		expressions := expressions || CASE name
+			WHEN 'BilledCost' THEN expression || '::numeric'
+			WHEN 'BillingPeriodStart' THEN '(' || expression || '::timestamptz AT TIME ZONE ''UTC'')::po_month'
+			ELSE 'nullif(btrim(' || expression || '::text), '''')' END;
+	END LOOP;
+
+	RETURN QUERY EXECUTE format($query$
+		SELECT coalesce(s.bill_from, c.issuer), c.account, c.month, initcap(c.category), upper(c.currency),
+			c.invoice,
+			-- FOCUS 1.4 has the service provider alone, who is the issuer's own where his name begins with
+			-- the same word as one of the issuer's: AWS and AWS EMEA SARL
+			CASE WHEN c.publisher IS NOT NULL
+				THEN coalesce(p.bill_from, c.publisher) <> coalesce(s.bill_from, c.issuer)
+				ELSE c.provider IS NOT NULL AND split_part(lower(c.provider), ' ', 1) NOT IN (
+					SELECT split_part(lower(n.name), ' ', 1)
+					FROM (VALUES (c.issuer), (s.bill_from) UNION ALL
+						SELECT x.alias FROM po_seller_alias x
+						WHERE x.bill_from = coalesce(s.bill_from, c.issuer) AND x.enabled) n(name)
+					WHERE n.name IS NOT NULL) END,
+			c.cost,
+			CASE WHEN c.issuer IS NULL THEN 'InvoiceIssuerName is missing'
+				WHEN c.account IS NULL THEN 'BillingAccountId is missing'
+				WHEN c.month IS NULL THEN 'BillingPeriodStart is missing'
+				WHEN c.category IS NULL THEN 'ChargeCategory is missing'
+				WHEN c.currency IS NULL THEN 'BillingCurrency is missing'
+				WHEN c.cost IS NULL THEN 'BilledCost is missing'
+				WHEN lower(c.category) NOT IN ('usage', 'purchase', 'tax', 'credit', 'adjustment')
+					THEN 'ChargeCategory is "' || c.category || '"'
+				WHEN c.currency !~ '^[A-Za-z]{3}$' THEN 'BillingCurrency is "' || c.currency || '"'
+				WHEN c.cost IN ('NaN', 'Infinity', '-Infinity') THEN 'BilledCost is ' || c.cost
+				WHEN c.invoice IS NULL AND bool_or(c.invoice IS NOT NULL) OVER (PARTITION BY c.issuer, c.account)
+					THEN 'InvoiceId is missing, although the issuer gives it: not invoiced yet'
+			END
+		FROM (SELECT %s FROM %s c)
+			c(cost, account, currency, month, category, issuer, invoice, publisher, provider)
+		LEFT JOIN po_seller_alias s ON s.alias = c.issuer AND s.enabled
+		LEFT JOIN po_seller_alias p ON p.alias = c.publisher AND p.enabled
+		$query$, array_to_string(expressions, ', '), charges);
+END
+$$;
+COMMENT ON FUNCTION po_focus_charges(regclass) IS
+	'charges of a FOCUS cost and usage table as po_mgmt reads them, and which make no invoice';
+
+-- One invoice for each issuer, account, month, category and currency, and InvoiceId where there is one.
+CREATE FUNCTION po_invoices_from_focus(charges regclass) RETURNS SETOF po_invoice
+	LANGUAGE plpgsql STABLE STRICT PARALLEL RESTRICTED COST 200000 ROWS 100
+	SET search_path FROM CURRENT
+AS $$
+DECLARE
+	omitted record;
+BEGIN
+	FOR omitted IN
+		SELECT c.left_out, count(*) AS charges, sum(c.billed_cost) AS billed_cost
+		FROM po_focus_charges(charges) c WHERE c.left_out IS NOT NULL
+		GROUP BY c.left_out ORDER BY c.left_out
+	LOOP
+		RAISE WARNING USING
+			MESSAGE = format('charges of "%s" make no invoice: %s', charges, omitted.left_out),
+			DETAIL = format('Charges: %s; sum of their BilledCost: %s.', omitted.charges, coalesce(omitted.billed_cost, 0)),
+			HINT = 'po_focus_charges() shows them.';
+	END LOOP;
+
+	RETURN QUERY
+		WITH invoice AS (
+			SELECT c.bill_from, c.account_id, c.billing_month, c.charge_category, c.currency, c.invoice_id,
+				sum(c.billed_cost) AS amount, bool_and(c.other_publisher) AS marketplace
+			FROM po_focus_charges(charges) c WHERE c.left_out IS NULL
+			GROUP BY c.bill_from, c.account_id, c.billing_month, c.charge_category, c.currency, c.invoice_id
+		), numbered AS (
+			-- an InvoiceId is the number of the first of its invoices: usage, if it has any
+			SELECT i.*, CASE WHEN i.invoice_id IS NOT NULL AND row_number() OVER (
+					PARTITION BY i.bill_from, i.account_id, i.invoice_id
+					ORDER BY array_position('{Usage,Purchase,Adjustment,Tax,Credit}', i.charge_category),
+						i.billing_month, i.currency) = 1
+				THEN i.invoice_id
+				ELSE concat_ws('-', i.invoice_id, i.billing_month, lower(i.charge_category),
+					CASE WHEN count(*) OVER (PARTITION BY i.bill_from, i.account_id, i.invoice_id,
+						i.billing_month, i.charge_category) > 1 THEN lower(i.currency) END)
+				END AS number
+			FROM invoice i
+		)
+		SELECT r.*
+		FROM numbered n
+		LEFT JOIN numbered original ON n.charge_category = 'Credit' AND n.amount <= 0
+			AND original.charge_category = 'Usage' AND original.amount >= 0
+			AND (original.bill_from, original.account_id, original.billing_month, original.currency)
+				= (n.bill_from, n.account_id, n.billing_month, n.currency)
+			AND original.invoice_id IS NOT DISTINCT FROM n.invoice_id
+		CROSS JOIN LATERAL jsonb_populate_record(NULL::po_invoice, jsonb_build_object(
+			'account_id', n.account_id, 'bill_from', n.bill_from, 'invoice_id', n.number,
+			'kind', CASE WHEN n.amount < 0 OR n.amount = 0 AND n.charge_category = 'Credit'
+				THEN 'credit_memo' ELSE 'invoice' END,
+			'line_type', CASE WHEN n.marketplace THEN 'marketplace'
+				WHEN n.charge_category = 'Purchase' THEN 'subscription' ELSE 'usage' END,
+			'billing_month', n.billing_month, 'issued_on', po_month_end(n.billing_month) + 3,
+			'amount', n.amount, 'currency', n.currency, 'original_invoice_id', original.number)) r
+		ORDER BY n.account_id, r.issued_on, n.amount < 0, n.bill_from, n.number;
+END
+$$;
+COMMENT ON FUNCTION po_invoices_from_focus(regclass) IS
+	'invoices that the charges of a FOCUS cost and usage table make, to be inserted into po_invoice; warns of what it leaves out';
+
+CREATE VIEW po_focus_invoice_detail WITH (security_invoker = true) AS
+	SELECT v.amount AS "BilledCost", v.account_id AS "BillingAccountId", v.currency AS "BillingCurrency",
+		(po_month_end(v.billing_month) + 1)::timestamp AT TIME ZONE 'UTC' AS "BillingPeriodEnd",
+		date(v.billing_month)::timestamp AT TIME ZONE 'UTC' AS "BillingPeriodStart",
+		CASE WHEN v.kind = 'credit_memo' THEN 'Credit'
+			WHEN v.line_type <@ 'subscription' OR v.line_type <@ 'marketplace.transaction'
+				OR v.line_type <@ 'professional_services' THEN 'Purchase'
+			ELSE 'Usage' END AS "ChargeCategory",
+		v.recorded_at AS "InvoiceDetailCreated",
+		po_label(v.line_type) || ', ' || v.billing_month::text AS "InvoiceDetailDescription",
+		jsonb_strip_nulls(jsonb_build_object('SubAccountId', v.member_account_id, 'ContractId', v.agreement_id,
+			'x_LineType', v.line_type::text, 'x_PurchaseOrderLineNumber', v.line_number)) AS "InvoiceDetailGrain",
+		'1' AS "InvoiceDetailId",
+		greatest(v.recorded_at, v.associated_at, v.voided_at) AS "InvoiceDetailLastUpdated",
+		v.invoice_id AS "InvoiceId",
+		v.issued_on::timestamp AT TIME ZONE 'UTC' AS "InvoiceIssueDate",
+		CASE WHEN v.voided_at IS NULL THEN 'Issued' ELSE 'Voided' END AS "InvoiceIssueStatus",
+		v.bill_from AS "InvoiceIssuerName",
+		v.currency AS "PaymentCurrency", v.amount AS "PaymentCurrencyBilledCost",
+		'1' AS "PaymentCurrencyInvoiceDetailId",
+		v.due_on::timestamp AT TIME ZONE 'UTC' AS "PaymentDueDate",
+		coalesce(a.payment_terms, 'Not specified') AS "PaymentTerms",
+		v.po_number AS "PurchaseOrderNumber",
+		coalesce(v.original_invoice_id, v.invoice_id) AS "ReferenceInvoiceId"
+	FROM po_invoice v
+	LEFT JOIN po_account a ON a.account_id = v.account_id;
+
+COMMENT ON VIEW po_focus_invoice_detail IS 'invoices as the dataset Invoice Detail of FOCUS 1.4, one row each';
+COMMENT ON COLUMN po_focus_invoice_detail."BilledCost" IS 'amount, tax included; negative for a credit memo';
+COMMENT ON COLUMN po_focus_invoice_detail."BillingAccountId" IS 'account_id';
+COMMENT ON COLUMN po_focus_invoice_detail."BillingCurrency" IS 'currency of the amount';
+COMMENT ON COLUMN po_focus_invoice_detail."BillingPeriodEnd" IS 'end of the billing month, exclusive: the first moment of the next one, UTC';
+COMMENT ON COLUMN po_focus_invoice_detail."BillingPeriodStart" IS 'first moment of the billing month, UTC';
+COMMENT ON COLUMN po_focus_invoice_detail."ChargeCategory" IS 'Credit for a credit memo, Purchase for subscriptions, marketplace transactions and professional services, else Usage';
+COMMENT ON COLUMN po_focus_invoice_detail."InvoiceDetailCreated" IS 'when the invoice was recorded here';
+COMMENT ON COLUMN po_focus_invoice_detail."InvoiceDetailDescription" IS 'type of charge and billing month';
+COMMENT ON COLUMN po_focus_invoice_detail."InvoiceDetailGrain" IS 'JSON: SubAccountId, ContractId (the agreement), x_LineType, x_PurchaseOrderLineNumber, as far as they are known';
+COMMENT ON COLUMN po_focus_invoice_detail."InvoiceDetailId" IS '1: an invoice is one row';
+COMMENT ON COLUMN po_focus_invoice_detail."InvoiceDetailLastUpdated" IS 'when it was recorded, associated or cancelled, whichever was last';
+COMMENT ON COLUMN po_focus_invoice_detail."InvoiceId" IS 'number of the invoice';
+COMMENT ON COLUMN po_focus_invoice_detail."InvoiceIssueDate" IS 'date of the invoice, UTC';
+COMMENT ON COLUMN po_focus_invoice_detail."InvoiceIssueStatus" IS 'Issued, or Voided for a cancelled one';
+COMMENT ON COLUMN po_focus_invoice_detail."InvoiceIssuerName" IS 'the seller';
+COMMENT ON COLUMN po_focus_invoice_detail."PaymentCurrency" IS 'currency of the amount';
+COMMENT ON COLUMN po_focus_invoice_detail."PaymentCurrencyBilledCost" IS 'amount';
+COMMENT ON COLUMN po_focus_invoice_detail."PaymentCurrencyInvoiceDetailId" IS '1: its own row';
+COMMENT ON COLUMN po_focus_invoice_detail."PaymentDueDate" IS 'date on which payment is due, UTC; null where it is not known';
+COMMENT ON COLUMN po_focus_invoice_detail."PaymentTerms" IS 'payment terms of the account, or Not specified';
+COMMENT ON COLUMN po_focus_invoice_detail."PurchaseOrderNumber" IS 'order that it is booked on; null: unassociated';
+COMMENT ON COLUMN po_focus_invoice_detail."ReferenceInvoiceId" IS 'of a credit memo with an original: that invoice, else its own number';
+
+--
 -- Comments, so that \d+ and \df+ in psql read like documentation
 --
 
@@ -1609,16 +1911,19 @@ COMMENT ON INDEX po_ledger_pkey IS 'entries of a line item in their order';
 COMMENT ON SEQUENCE po_ledger_entry_id_seq IS 'gives po_ledger.entry_id';
 
 -- po_change_log
-COMMENT ON TABLE po_change_log IS 'written by po_mgmt: changes of the configuration of orders and line items; append-only';
-COMMENT ON COLUMN po_change_log.change_id IS 'id of the change';
+COMMENT ON TABLE po_change_log IS 'written by po_mgmt: changes of the configuration of orders, line items and accounts; append-only';
+COMMENT ON COLUMN po_change_log.change_id IS 'id of the change, ascends within an account';
 COMMENT ON COLUMN po_change_log.account_id IS 'the account';
-COMMENT ON COLUMN po_change_log.po_number IS 'the order';
+COMMENT ON COLUMN po_change_log.po_number IS 'the order; null for a change of the account''s settings';
 COMMENT ON COLUMN po_change_log.line_number IS 'the line item; null for a change of the order itself';
 COMMENT ON COLUMN po_change_log.operation IS 'insert, update or delete';
-COMMENT ON COLUMN po_change_log.old IS 'the row before; null for an insert';
-COMMENT ON COLUMN po_change_log.new IS 'the row after; null for a delete';
-COMMENT ON COLUMN po_change_log.changed_at IS 'when it was changed';
+COMMENT ON COLUMN po_change_log.old IS 'before: the columns that changed, all of a row that was deleted; null for an insert';
+COMMENT ON COLUMN po_change_log.new IS 'after: the columns that changed, all of a row that was inserted; null for a delete';
+COMMENT ON COLUMN po_change_log.changed_at IS 'when it was changed, ascending within an account';
 COMMENT ON COLUMN po_change_log.changed_by IS 'role that changed it';
+COMMENT ON COLUMN po_change_log.line_item_id IS 'id of the line item';
+COMMENT ON COLUMN po_change_log.order_updated_at IS 'updated_at of the order before the change; null where the order was added';
+COMMENT ON INDEX po_change_log_since IS 'what was changed since a time';
 COMMENT ON INDEX po_change_log_pkey IS 'one row for each change of an account';
 COMMENT ON SEQUENCE po_change_log_change_id_seq IS 'gives po_change_log.change_id';
 
@@ -1677,6 +1982,9 @@ COMMENT ON FUNCTION po_explain_match(text, text, po_line_type, po_month, numeric
 	IS 'every line item of the account, with the reason why an invoice would be booked on it or not';
 COMMENT ON FUNCTION po_explain_match(po_invoice, integer)
 	IS 'every line item of the account, with the reason why the invoice would be booked on it or not';
+COMMENT ON AGGREGATE po_merge(jsonb) IS 'jsonb objects one over the other: of a key the last value';
+COMMENT ON FUNCTION po_explain_invoice(text, text, text)
+	IS 'why an invoice was booked where it was, with the configuration and the balances of that moment';
 COMMENT ON FUNCTION po_status(po_order) IS 'status of an order today: Active, Suspended, Expired or Suspended-expired';
 COMMENT ON FUNCTION po_status(po_order, date) IS 'status of an order on a day';
 COMMENT ON FUNCTION po_suspend(text, text) IS 'suspends an order, so that no invoice is matched to it; returns its status';

@@ -23,10 +23,11 @@ typedef enum PoRowChange
 
 /*
  * A row of po_invoice as our BEFORE trigger lets it go (the old one of a
- * delete), and the place of its old version (NULL for a new row).
+ * delete), and the place of its old version (NULL for a new row); is_final:
+ * no other trigger can change it.
  */
 extern void po_flight_row(Relation rel, PoRowChange change, HeapTuple tuple,
-						  ItemPointer old_place);
+						  ItemPointer old_place, bool is_final);
 
 /* an entry that this row means; at most two */
 extern void po_flight_book(const PoEntry *entry, bool tracked);

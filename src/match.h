@@ -77,4 +77,13 @@ extern char *po_reason_outranked(const PoBill *bill, const PoCandidate *candidat
 								 const PoCandidate *selected, PoCriterion criterion);
 extern char *po_reason_followed(const PoInvoice *original);
 
+/* of what was booked; by_rules: what they said of that moment, or NULL */
+extern char *po_reason_by_hand(const PoBill *bill, text *by, TimestampTz at,
+							   text *note, const char *by_rules);
+extern char *po_reason_not_known(const char *by_rules);
+extern char *po_reason_passed_over(bool by_hand, const PoLineItem *selected,
+								   const PoOrder *order, const char *by_rules);
+extern char *po_reason_unassociated(const PoBill *bill, TimestampTz recorded_at,
+									bool fits, TimestampTz voided_at);
+
 #endif							/* PO_MATCH_H */

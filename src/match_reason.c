@@ -344,3 +344,55 @@ po_reason_followed(const PoInvoice *original)
 							 str(original->invoice_id), str(original->line_number),
 							 str(original->po_number)));
 }
+
+/* ---- of what was booked ---- */
+
+static char *
+with_rules(char *reason, const char *by_rules)
+{
+	return by_rules == NULL ? reason :
+		psprintf("%s By the rules of that moment: %s", reason, by_rules);
+}
+
+char *
+po_reason_by_hand(const PoBill *bill, text *by, TimestampTz at, text *note,
+				  const char *by_rules)
+{
+	char	   *reason = psprintf("Assigned by hand by %s on %s", str(by), time_str(bill, at));
+
+	if (note != NULL)
+		reason = psprintf("%s: %s", reason, str(note));
+	return with_rules(sentence(reason), by_rules);
+}
+
+/* by the rules, but not by what the change log has of that moment */
+char *
+po_reason_not_known(const char *by_rules)
+{
+	return with_rules("It was chosen by the rules, with a configuration that is not known any more.",
+					  by_rules);
+}
+
+/* what the rules would have chosen, with another line item selected */
+char *
+po_reason_passed_over(bool by_hand, const PoLineItem *selected,
+					  const PoOrder *order, const char *by_rules)
+{
+	return with_rules(psprintf("The invoice was %s line item %s of order %s.",
+							   by_hand ? "assigned by hand to" : "booked on",
+							   str(selected->line_number), str(order->po_number)),
+					  by_rules);
+}
+
+/* fits: something did when it was recorded, so it has been released since */
+char *
+po_reason_unassociated(const PoBill *bill, TimestampTz recorded_at, bool fits,
+					   TimestampTz voided_at)
+{
+	if (voided_at != 0)
+		return psprintf("The invoice is void since %s.", time_str(bill, voided_at));
+	return psprintf(fits ?
+					"The invoice was booked when it was recorded, on %s, and has been released since." :
+					"No line item fitted the invoice when it was recorded, on %s.",
+					time_str(bill, recorded_at));
+}

@@ -21,6 +21,7 @@ typedef enum PoTable
 	PO_CONTACT,
 	PO_INVOICE,
 	PO_LEDGER,
+	PO_CHANGE_LOG,
 	PO_NOTIFICATION
 } PoTable;
 

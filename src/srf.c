@@ -1,6 +1,7 @@
 /*
  * srf.c
- *		The SQL functions po_match_invoice and po_explain_match.
+ *		The SQL functions po_match_invoice, po_explain_match and
+ *		po_explain_invoice.
  *
  * They read arguments and write rows; find.c and explain.c do the work between.
  */
@@ -18,6 +19,7 @@
 
 #include "clock.h"
 #include "explain.h"
+#include "limits.h"
 
 /* the arguments of the long form, in their order */
 enum
@@ -276,8 +278,8 @@ put_explained(ReturnSetInfo *rsinfo, const PoExplained *entry)
 	nulls[1] = entry->item == NULL;
 	values[2] = Int32GetDatum(entry->rank);
 	nulls[2] = entry->rank == 0;
-	values[3] = CStringGetTextDatum(entry->rank == 0 ? "rejected" :
-									entry->rank == 1 ? "selected" : "candidate");
+	values[3] = CStringGetTextDatum(entry->is_selected ? "selected" :
+									entry->rank == 0 ? "rejected" : "candidate");
 	values[4] = entry->stage ? CStringGetTextDatum(entry->stage) : (Datum) 0;
 	nulls[4] = entry->stage == NULL;
 	values[5] = CStringGetTextDatum(entry->reason);
@@ -329,6 +331,48 @@ po_explain_match_row(PG_FUNCTION_ARGS)
 
 	invoice_from_row(fcinfo, &invoice);
 	return explain(fcinfo, &invoice, max_rank_argument(fcinfo, 1));
+}
+
+/* ---- po_explain_invoice ---- */
+
+PG_FUNCTION_INFO_V1(po_explain_invoice);
+Datum
+po_explain_invoice(PG_FUNCTION_ARGS)
+{
+	static const char *const names[] = {"account_id", "bill_from", "invoice_id"};
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	PoExplained unknown = {0};
+	PoExplained *explained = &unknown;
+	int			nexplained = 1;
+	PoFinder	finder = {0};
+	PoBooked	booked;
+	text	   *bill_from;
+
+	for (size_t i = 0; i < lengthof(names); i++)
+		if (PG_ARGISNULL(i))
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("%s must not be null", names[i]),
+					 errhint("An invoice is named by account_id, bill_from and invoice_id.")));
+	InitMaterializedSRF(fcinfo, 0);
+	finder.schema = get_func_namespace(fcinfo->flinfo->fn_oid);
+	finder.reader = po_reader_open(finder.schema, false);
+	bill_from = po_read_alias(finder.reader, PG_GETARG_TEXT_PP(1));
+	if (bill_from == NULL)
+		bill_from = PG_GETARG_TEXT_PP(1);
+	if (!po_read_booked(finder.schema, PG_GETARG_TEXT_PP(0), bill_from,
+						PG_GETARG_TEXT_PP(2), &booked))
+		po_report_no_invoice(PG_GETARG_TEXT_PP(0), bill_from, PG_GETARG_TEXT_PP(2));
+	if (po_read_past_account(finder.schema, booked.invoice.account_id, booked.at,
+							 &finder.account))
+		explained = po_explain_booked(&finder, &booked, &nexplained);
+	else
+		unknown.reason = psprintf("Account %s is not known: it has no purchase orders.",
+								  text_to_cstring(booked.invoice.account_id));
+	for (int i = 0; i < nexplained; i++)
+		put_explained(rsinfo, &explained[i]);
+	po_reader_close(finder.reader);
+	return (Datum) 0;
 }
 
 /* ---- planner support ---- */

@@ -4,8 +4,9 @@
  *
  * store_plan.c has the SQL and keeps its plans, store_read.c reads what a
  * match needs, store_scan.c scans indexes for it, store_cache.c keeps accounts
- * in memory, store_write.c locks accounts and writes the books,
- * store_notify.c reads what a notification says and writes the outbox.
+ * in memory, store_past.c reads what there was, store_write.c locks accounts
+ * and writes the books, store_notify.c reads what a notification says and
+ * writes the outbox.
  *
  * All of it works on the tables of one schema, the extension's; callers take
  * it from the function or the trigger that they are (it cannot be moved).
@@ -60,6 +61,12 @@ typedef enum PoStatement
 	PO_READ_ACCOUNT_XMIN,
 	PO_READ_NOTICES,
 	PO_READ_REMINDERS,
+	PO_READ_BOOKED,
+	PO_READ_ASSOCIATION,
+	PO_READ_PAST_ACCOUNT,
+	PO_READ_PAST_ORDERS,
+	PO_READ_PAST_LINE_ITEMS,
+	PO_READ_PAST_BALANCE,
 	/* as the user who asks, like statements of his own */
 	PO_SET_STATUS,
 	PO_LOCK_EXPIRATION,
@@ -77,6 +84,7 @@ typedef enum PoStatement
 	PO_WRITE_LEDGER,
 	PO_WRITE_NOTIFICATIONS,
 	PO_WRITE_REMINDERS,
+	PO_WRITE_CHANGE,
 	PO_NSTATEMENTS
 } PoStatement;
 
@@ -153,6 +161,33 @@ extern void po_cache_suspend(void);
 extern void po_cache_distrust(Oid schema);
 extern void po_cache_init(void);
 
+/* ---- store_past.c: what was, from change log and ledger ---- */
+
+/* an invoice as it was booked, or as it was recorded where it is not booked */
+typedef struct PoBooked
+{
+	Oid			schema;
+	PoInvoice	invoice;		/* with the amount that was booked */
+	TimestampTz at;
+	text	   *by;				/* NULL: not booked */
+	bool		as_original;	/* a credit memo that went where its original was */
+	text	   *note;			/* or NULL */
+	int64		entry_id;		/* of the ledger; 0: none */
+	TimestampTz voided_at;		/* where the invoice is void */
+} PoBooked;
+
+extern bool po_read_booked(Oid schema, text *account_id, text *bill_from,
+						   text *invoice_id, PoBooked *booked);
+extern bool po_read_past_account(Oid schema, text *account_id, TimestampTz at,
+								 PoAccount *account);
+extern PoOrder *po_read_past_orders(Oid schema, text *account_id, TimestampTz at,
+									int *norders);
+/* by order; their balances are not those of the time */
+extern PoLineItem *po_read_past_line_items(Oid schema, text *account_id,
+										   TimestampTz at, int *nitems);
+/* of a tracked line item, as the invoice found it */
+extern Numeric po_read_past_balance(const PoLineItem *item, const PoBooked *booked);
+
 /* ---- store_write.c: as the tables' owner, on the newest rows ---- */
 
 /* a change of a line item's balance */
@@ -226,6 +261,7 @@ extern bool po_read_month(Oid schema, PoStatement statement, const Datum *args,
 						  PoMonth *month);
 extern void po_write(Oid schema, PoStatement statement, const Datum *args,
 					 const char *nulls);
+extern void po_write_change(Oid schema, Datum *args, const char *nulls);
 extern void po_write_association(Oid schema, const Datum *args, const char *nulls,
 								 text *note);
 /* in the trigger that this fires: the note for the ledger, or NULL */

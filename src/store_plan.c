@@ -48,13 +48,35 @@
 	" kind, threshold, due_on, recipients, subject, body, created_at)" \
 	" SELECT notification_id, account_id, po_number, line_number, kind, threshold," \
 	" due_on, recipients, subject, body, created_at FROM pg_catalog.unnest($1)"
+/* a key's first change after a time, and what its columns were before */
+#define CHANGES_SINCE(key, of_itself) \
+	"SELECT " key ", (pg_catalog.array_agg(l.operation ORDER BY l.change_id)" \
+	" FILTER (WHERE " of_itself "))[1] AS first," \
+	" (pg_catalog.array_agg(l.order_updated_at ORDER BY l.change_id))[1] AS updated_at," \
+	" @.po_merge(l.old ORDER BY l.change_id DESC) FILTER (WHERE " of_itself ") AS old" \
+	" FROM @.po_change_log l" \
+	" WHERE l.account_id" EQ "$1 AND l.changed_at OPERATOR(pg_catalog.>) $2"
+
+/* what was added since then was not; null where nothing but its line items changed */
+#define WAS_THERE	"(later.first IS NULL OR 'insert' OPERATOR(pg_catalog.<>) "
+
+/* of two columns of jsonb, what the first has and the second has not */
+#define CHANGED_IN(a, b) \
+	"CASE WHEN r.old IS NULL OR r.new IS NULL THEN r." a " ELSE" \
+	" (SELECT pg_catalog.jsonb_object_agg(c.key, c.value) FROM pg_catalog.jsonb_each(r." a ") c" \
+	" WHERE c.value::pg_catalog.text OPERATOR(pg_catalog.<>)" \
+	" (r." b " OPERATOR(pg_catalog.->) c.key)::pg_catalog.text) END"
+
+/* what is no configuration, and so is not logged */
+#define NOT_LOGGED \
+	"'{balance,total_value,booked_at,created_at,updated_at,expiration_set_on}'::pg_catalog.text[]"
 
 typedef struct PoStatementText
 {
 	/*
 	 * One letter an argument: t text, i bigint, m po_month, l po_line_type,
-	 * n numeric, d date, z timestamptz; capital letters are arrays of these, E and O
-	 * those of rows of the ledger and the outbox.
+	 * n numeric, d date, z timestamptz, r a row of any table; capital letters are
+	 * arrays of these, E and O those of rows of the ledger and the outbox.
 	 */
 	const char *args;
 	const char *sql;
@@ -266,6 +288,78 @@ static const PoStatementText statements[PO_NSTATEMENTS] = {
 		"UPDATE @.po_line_item SET end_month = $4 WHERE account_id" EQ "$1"
 		" AND po_number" EQ "$2 AND end_month OPERATOR(@.=) $3"},
 	[PO_SCHEDULE] = {"ttt", "SELECT cron.schedule($1, $2, $3)"},
+	[PO_READ_BOOKED] = {"ttt",
+		"SELECT " PO_INVOICE_COLUMNS ", COALESCE(associated_at, recorded_at), associated_by,"
+		" voided_at, association_kind" EQ "'credit'"
+		" FROM @.po_invoice"
+		" WHERE account_id" EQ "$1 AND bill_from" EQ "$2 AND invoice_id" EQ "$3"},
+
+	/*
+	 * The entry of an invoice's association at a time.  Entries of a line item
+	 * ascend in id and time together, so the first of that time is found by
+	 * halving, however many there are; the invoice's is one of those from there.
+	 */
+	[PO_READ_ASSOCIATION] = {"tittz",
+		"WITH RECURSIVE half(low, high) AS ("
+		"SELECT pg_catalog.min(entry_id), pg_catalog.max(entry_id) FROM @.po_ledger"
+		" WHERE account_id" EQ "$1 AND line_item_id" EQ "$2"
+		" UNION ALL"
+		" SELECT CASE WHEN m.early THEN m.entry_id" PLUS "1 ELSE h.low END,"
+		" CASE WHEN m.early THEN h.high ELSE (h.low" PLUS "h.high) OPERATOR(pg_catalog./) 2 END"
+		" FROM half h, LATERAL (SELECT entry_id, recorded_at OPERATOR(pg_catalog.<) $5 AS early"
+		" FROM @.po_ledger WHERE account_id" EQ "$1 AND line_item_id" EQ "$2"
+		" AND entry_id OPERATOR(pg_catalog.>=) ((h.low" PLUS "h.high) OPERATOR(pg_catalog./) 2)"
+		" ORDER BY entry_id LIMIT 1) m"
+		" WHERE h.low OPERATOR(pg_catalog.<) h.high)"
+		" SELECT l.entry_id, OPERATOR(pg_catalog.-) l.amount, l.note FROM @.po_ledger l"
+		" WHERE l.account_id" EQ "$1 AND l.line_item_id" EQ "$2"
+		" AND l.entry_id OPERATOR(pg_catalog.>=) (SELECT pg_catalog.max(low) FROM half)"
+		" AND l.bill_from" EQ "$3 AND l.invoice_id" EQ "$4 AND l.entry_kind" EQ "'association'"
+		" ORDER BY l.entry_id LIMIT 1"},
+
+	/*
+	 * What was at a time: the rows of today, changed back by what the log has
+	 * since then.  Of many changes of a column the earliest tells what was.
+	 */
+	[PO_READ_PAST_ACCOUNT] = {"tz",
+		"SELECT p.account_id, p.currency, p.period_basis, p.time_zone, 0, 0, 0,"
+		" NULL::@.po_month, '-infinity'::pg_catalog.timestamptz"
+		" FROM @.po_account a, LATERAL pg_catalog.jsonb_populate_record(a,"
+		" (SELECT @.po_merge(l.old ORDER BY l.change_id DESC) FROM @.po_change_log l"
+		" WHERE l.account_id" EQ "$1 AND l.changed_at OPERATOR(pg_catalog.>) $2"
+		" AND l.po_number IS NULL)) p WHERE a.account_id" EQ "$1"},
+	[PO_READ_PAST_ORDERS] = {"tz",
+		"WITH later AS (" CHANGES_SINCE("l.po_number", "l.line_item_id IS NULL")
+		" AND l.po_number IS NOT NULL GROUP BY l.po_number)"
+		" SELECT " PO_ORDER_COLUMNS " FROM @.po_order o WHERE account_id" EQ "$1"
+		" AND NOT EXISTS (SELECT FROM later WHERE later.po_number" EQ "o.po_number)"
+		" UNION ALL"
+		" SELECT p.po_number, p.bill_from, p.status, p.effective_month, p.expiration_month,"
+		" p.currency, p.tax_registration_numbers, later.updated_at"
+		" FROM later LEFT JOIN @.po_order o ON o.account_id" EQ "$1 AND o.po_number" EQ "later.po_number,"
+		" LATERAL pg_catalog.jsonb_populate_record(o, later.old) p"
+		" WHERE " WAS_THERE "later.first)"},
+	[PO_READ_PAST_LINE_ITEMS] = {"tz",
+		"WITH later AS (" CHANGES_SINCE("l.line_item_id", "true")
+		" AND l.line_item_id IS NOT NULL GROUP BY l.line_item_id)"
+		" SELECT p.line_item_id, p.po_number, p.line_number, p.line_type, p.start_month, p.end_month,"
+		" p.balance_tracked, p.balance, p.agreement_id"
+		" FROM (SELECT i.* FROM @.po_line_item i WHERE i.account_id" EQ "$1"
+		" AND NOT EXISTS (SELECT FROM later WHERE later.line_item_id" EQ "i.line_item_id)"
+		" UNION ALL"
+		" SELECT q.* FROM later LEFT JOIN @.po_line_item i ON i.account_id" EQ "$1"
+		" AND i.line_item_id" EQ "later.line_item_id,"
+		" LATERAL pg_catalog.jsonb_populate_record(i, later.old) q"
+		" WHERE " WAS_THERE "later.first)) p"
+		" ORDER BY p.po_number, p.line_item_id"},
+	/* before an entry, or else at a time; one of history may have begun without entries */
+	[PO_READ_PAST_BALANCE] = {"tizi",
+		"SELECT COALESCE((SELECT balance_after FROM @.po_ledger"
+		" WHERE account_id" EQ "$1 AND line_item_id" EQ "$2"
+		" AND CASE WHEN $4" EQ "0 THEN recorded_at OPERATOR(pg_catalog.<=) $3"
+		" ELSE entry_id OPERATOR(pg_catalog.<) $4 END ORDER BY entry_id DESC LIMIT 1),"
+		" (SELECT balance_after OPERATOR(pg_catalog.-) amount FROM @.po_ledger"
+		" WHERE account_id" EQ "$1 AND line_item_id" EQ "$2 ORDER BY entry_id LIMIT 1))"},
 	[PO_ADD_ACCOUNT] = {"t",
 		"INSERT INTO @.po_account (account_id) VALUES ($1) ON CONFLICT DO NOTHING"},
 	/* the clock is read after the wait for the lock, with the row then found */
@@ -300,6 +394,17 @@ static const PoStatementText statements[PO_NSTATEMENTS] = {
 	[PO_WRITE_NOTIFICATIONS] = {"O", WRITE_NOTIFICATIONS},
 	[PO_WRITE_REMINDERS] = {"O", WRITE_NOTIFICATIONS
 		" ON CONFLICT (account_id, po_number, due_on) WHERE kind" EQ "'expiration' DO NOTHING"},
+	[PO_WRITE_CHANGE] = {"ittitrrztz",
+		"INSERT INTO @.po_change_log (change_id, account_id, po_number, line_item_id, line_number,"
+		" operation, old, new, changed_at, changed_by, order_updated_at)"
+		" SELECT $1, $2, $3, $4, $5, CASE WHEN r.old IS NULL THEN 'insert'"
+		" WHEN r.new IS NULL THEN 'delete' ELSE 'update' END,"
+		" " CHANGED_IN("old", "new") ", " CHANGED_IN("new", "old") ", $8, $9,"
+		/* a line item's change moves its order's after it is logged */
+		" CASE WHEN $4 IS NULL THEN $10 ELSE (SELECT o.updated_at FROM @.po_order o"
+		" WHERE o.account_id" EQ "$2 AND o.po_number" EQ "$3) END"
+		" FROM (SELECT pg_catalog.to_jsonb($6) OPERATOR(pg_catalog.-) " NOT_LOGGED " AS old,"
+		" pg_catalog.to_jsonb($7) OPERATOR(pg_catalog.-) " NOT_LOGGED " AS new) r"},
 };
 
 static const char *const table_names[PO_NTABLES] = {
@@ -313,6 +418,7 @@ static const char *const table_names[PO_NTABLES] = {
 	[PO_CONTACT] = "po_contact",
 	[PO_INVOICE] = "po_invoice",
 	[PO_LEDGER] = "po_ledger",
+	[PO_CHANGE_LOG] = "po_change_log",
 	[PO_NOTIFICATION] = "po_notification"
 };
 
@@ -386,6 +492,8 @@ argument_type(Oid schema, char letter)
 			return TIMESTAMPTZOID;
 		case 'Z':
 			return TIMESTAMPTZARRAYOID;
+		case 'r':
+			return RECORDOID;
 		case 'm':
 			return own_type(schema, "po_month");
 		case 'l':
@@ -489,6 +597,8 @@ written_table(PoStatement statement)
 		case PO_WRITE_NOTIFICATIONS:
 		case PO_WRITE_REMINDERS:
 			return PO_NOTIFICATION;
+		case PO_WRITE_CHANGE:
+			return PO_CHANGE_LOG;
 		case PO_ASSOCIATE:
 			return PO_INVOICE;
 		default:

@@ -397,6 +397,15 @@ po_write(Oid schema, PoStatement statement, const Datum *args, const char *nulls
 	SPI_finish();
 }
 
+/* a row of the change log; args are those of PO_WRITE_CHANGE */
+void
+po_write_change(Oid schema, Datum *args, const char *nulls)
+{
+	args[0] = Int64GetDatum(po_next_id(schema, "po_change_log_change_id_seq"));
+	po_check_written(execute(schema, PO_WRITE_CHANGE, args, nulls) == 1, "po_change_log");
+	SPI_finish();
+}
+
 /* args are those of PO_ASSOCIATE */
 void
 po_write_association(Oid schema, const Datum *args, const char *nulls, text *note)

@@ -135,11 +135,27 @@ before_insert(PoTrigger *trigger)
 	po_set_time(trigger->new, Anum_account_booked_at, stamp);
 }
 
+/*
+ * Here, since no trigger fires after this one, and the row is locked: a trigger
+ * AFTER UPDATE would be called for every booking, which writes booked_at.
+ */
+static void
+log_change(PoTrigger *trigger, TimestampTz changed_at)
+{
+	PoIdentity	caller;
+
+	po_become_owner(trigger, &caller);
+	po_log_change(trigger, po_text(trigger->new, Anum_account_account_id),
+				  NULL, 0, NULL, changed_at, 0);
+	po_become(&caller);
+}
+
 /* a change of the account is a change of its configuration, under its lock */
 static void
 before_update(PoTrigger *trigger)
 {
 	bool		isnull;
+	bool		changed;
 	TimestampTz booked_at;
 
 	if (po_changed(trigger, Anum_account_account_id))
@@ -152,9 +168,12 @@ before_update(PoTrigger *trigger)
 	po_set_text(trigger->new, Anum_account_currency,
 				po_text_upper(po_text(trigger->new, Anum_account_currency)));
 	check_row(trigger);
+	changed = po_anything_changed(trigger);
 	booked_at = DatumGetTimestampTz(po_column(trigger->old, Anum_account_booked_at, &isnull));
 	booked_at = Max(po_clock_stamp(), booked_at + 1);
 	po_set_time(trigger->new, Anum_account_booked_at, booked_at);
+	if (changed)
+		log_change(trigger, booked_at);
 }
 
 /* the foreign keys keep an account that has orders; this one that has books */

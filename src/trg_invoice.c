@@ -236,7 +236,8 @@ book(PoTrigger *trigger, const PoInvoice *invoice, const PoAccount *account,
 
 	po_entry_of_association(&entry, invoice, association, account->booked_at);
 	set_association(trigger->new, association, account->booked_at);
-	po_flight_row(trigger->rel, PO_ROW_INSERTED, po_row_tuple(trigger->new), NULL);
+	po_flight_row(trigger->rel, PO_ROW_INSERTED, po_row_tuple(trigger->new), NULL,
+				  po_is_last(trigger));
 	po_flight_book(&entry, association->tracked);
 }
 
@@ -298,7 +299,8 @@ insert_as_owner(PoTrigger *trigger)
 		book(trigger, &invoice, account, &association);
 	}
 	else
-		po_flight_row(trigger->rel, PO_ROW_INSERTED, po_row_tuple(trigger->new), NULL);
+		po_flight_row(trigger->rel, PO_ROW_INSERTED, po_row_tuple(trigger->new), NULL,
+				  po_is_last(trigger));
 }
 
 static void
@@ -407,7 +409,7 @@ book_change(PoTrigger *trigger, Numeric back)
 						po_statement_time(trigger->schema, invoice.account_id, PO_FOR_BOOKING));
 	entry.note = cstring_to_text(trigger->is_delete ? "invoice deleted" : "amount changed");
 	po_flight_row(trigger->rel, change, po_row_tuple(po_trigger_row(trigger)),
-				  &trigger->old->tuple->t_self);
+				  &trigger->old->tuple->t_self, false);
 	po_flight_book(&entry, po_is_tracked(trigger->schema, &invoice));
 }
 
@@ -431,7 +433,7 @@ before_change(PoTrigger *trigger)
 		book_change(trigger, back);
 	else if (trigger->is_update)
 		po_flight_row(trigger->rel, PO_ROW_UPDATED, po_row_tuple(trigger->new),
-					  &trigger->old->tuple->t_self);
+					  &trigger->old->tuple->t_self, false);
 	po_become(&caller);
 }
 
@@ -452,7 +454,7 @@ before_association(PoTrigger *trigger)
 	now = po_statement_time(trigger->schema, new.account_id, PO_FOR_BOOKING);
 	po_flight_next_row(trigger->schema);
 	po_flight_row(trigger->rel, PO_ROW_UPDATED, po_row_tuple(trigger->new),
-				  &trigger->old->tuple->t_self);
+				  &trigger->old->tuple->t_self, false);
 	if (old.line_item_id != 0)
 	{
 		po_entry_of_invoice(&entry, &old, "release", old.amount, now);

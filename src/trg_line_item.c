@@ -472,8 +472,9 @@ after_delete(PoTrigger *trigger)
 					"line item deleted");
 }
 
+/* logs the change, and then moves updated_at of the order */
 static void
-touch_order(PoTrigger *trigger)
+note_change(PoTrigger *trigger)
 {
 	PoRow	   *row = po_trigger_row(trigger);
 	text	   *account_id = po_text(row, Anum_line_item_account_id);
@@ -481,6 +482,10 @@ touch_order(PoTrigger *trigger)
 
 	if (trigger->is_update && !po_changed(trigger, Anum_line_item_updated_at))
 		return;
+	po_log_change(trigger, account_id, po_number,
+				  po_int64(row, Anum_line_item_line_item_id),
+				  po_text(row, Anum_line_item_line_number),
+				  po_statement_time(trigger->schema, account_id, PO_FOR_CONFIGURATION), 0);
 	if (po_statement_first(TOUCH_ORDER, account_id, po_number))
 		po_touch_order(trigger->schema, account_id, po_number,
 					   Max(po_clock_stamp(),
@@ -510,7 +515,7 @@ after(PoTrigger *trigger)
 	}
 	else
 		after_delete(trigger);
-	touch_order(trigger);
+	note_change(trigger);
 	po_become(&caller);
 }
 

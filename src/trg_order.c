@@ -345,13 +345,25 @@ counts(PoTrigger *trigger, const PoAccount *account)
 	return !po_order_is_active(&order, account);
 }
 
+static void
+log_change(PoTrigger *trigger)
+{
+	PoRow	   *row = po_trigger_row(trigger);
+	text	   *account_id = po_text(row, Anum_order_account_id);
+
+	po_log_change(trigger, account_id, po_text(row, Anum_order_po_number), 0, NULL,
+				  po_statement_time(trigger->schema, account_id, PO_FOR_CONFIGURATION),
+				  trigger->is_insert ? 0 : po_int64(trigger->old, Anum_order_updated_at));
+}
+
 /* counts what is in the table, whatever became of other rows of the statement */
 static void
 after(PoTrigger *trigger)
 {
-	text	   *account_id;
+	text	   *account_id = po_text(po_trigger_row(trigger), Anum_order_account_id);
 	PoIdentity	caller;
 
+	/* history means nothing more than itself */
 	if (po_is_replica() ||
 		(trigger->is_insert &&
 		 !po_statement_was_seen(po_int64(trigger->new, Anum_order_created_at), 0)))
@@ -359,11 +371,11 @@ after(PoTrigger *trigger)
 		po_tell_of_unbooked(trigger, Anum_order_account_id);
 		return;
 	}
-	if (trigger->is_delete)
+	if (trigger->is_update && !po_anything_changed(trigger))
 		return;
-	account_id = po_text(trigger->new, Anum_order_account_id);
 	po_become_owner(trigger, &caller);
-	if (counts(trigger, account_of(trigger)) &&
+	log_change(trigger);
+	if (!trigger->is_delete && counts(trigger, account_of(trigger)) &&
 		po_statement_first(COUNT_ORDERS, account_id, NULL))
 		po_limit_active_orders(trigger->schema, account_id);
 	po_become(&caller);

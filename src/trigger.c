@@ -460,6 +460,42 @@ po_tell_of_unbooked(const PoTrigger *trigger, int attribute)
 		tell_of(trigger, po_text(trigger->new, attribute));
 }
 
+/* ---- change log ---- */
+
+static void
+put_row(PoRow *row, Datum *value, char *null)
+{
+	*null = row == NULL ? 'n' : ' ';
+	if (row != NULL)
+		*value = heap_copy_tuple_as_datum(po_row_tuple(row), row->desc);
+}
+
+void
+po_log_change(const PoTrigger *trigger, text *account_id, text *po_number,
+			  int64 line_item_id, text *line_number,
+			  TimestampTz changed_at, TimestampTz order_updated_at)
+{
+	Datum		args[] = {
+		(Datum) 0,				/* its id */
+		PointerGetDatum(account_id), PointerGetDatum(po_number),
+		Int64GetDatum(line_item_id), PointerGetDatum(line_number),
+		(Datum) 0, (Datum) 0,	/* the rows */
+		TimestampTzGetDatum(changed_at), PointerGetDatum(po_user()),
+		TimestampTzGetDatum(order_updated_at)
+	};
+	char		nulls[] = "          ";
+
+	put_row(trigger->old, &args[5], &nulls[5]);
+	put_row(trigger->new, &args[6], &nulls[6]);
+	if (po_number == NULL)
+		nulls[2] = 'n';
+	if (line_item_id == 0)
+		nulls[3] = nulls[4] = 'n';
+	if (order_updated_at == 0)
+		nulls[9] = 'n';
+	po_write_change(trigger->schema, args, nulls);
+}
+
 /* ---- identity ---- */
 
 void

@@ -75,6 +75,15 @@ extern void po_check_number(text *value, const char *what);
 extern void po_check_currency(text *value);
 extern void po_check_money(Numeric value, const char *what);
 
+/*
+ * Logs the change of a row's configuration.  As the owner, with the account
+ * locked: changed_at is of that lock.  NULL and 0 for what the row is not of;
+ * order_updated_at: of an order, before the change.
+ */
+extern void po_log_change(const PoTrigger *trigger, text *account_id, text *po_number,
+						  int64 line_item_id, text *line_number,
+						  TimestampTz changed_at, TimestampTz order_updated_at);
+
 extern void po_become_owner(const PoTrigger *trigger, PoIdentity *before);
 extern bool po_caller_may_read(const PoTrigger *trigger, PoTable table);
 

@@ -242,16 +242,18 @@ FROM booked WHERE account_id = 'line a month and type' ORDER BY invoice_id;
 \echo
 \echo 'focus_sample.csv has 1000 charges in the FOCUS format. Three AWS companies bill one account, and'
 \echo 'Microsoft and Oracle one each. That makes one invoice for each issuer, account, billing period'
-\echo 'and charge category: a credit becomes a credit memo, an adjustment corrects usage.'
+\echo 'and charge category: a credit becomes a credit memo, an adjustment corrects usage. The sample has'
+\echo 'the legal names of the AWS companies, which stand for their short ones.'
 \echo '(Sample of the FinOps Open Cost and Usage Specification project, CC BY 4.0.)'
 \echo
 
 \i focus_load.sql
 
-SELECT bill_from AS "issuer", billing_month AS "billed", charge_category AS "category", charges, amount,
-    line_type || CASE kind WHEN 'invoice' THEN ' invoice' ELSE ' credit memo' END AS "makes a"
-FROM focus_invoice
-ORDER BY account_id, bill_from, billing_month, kind DESC, invoice_id;
+\set ECHO queries
+SELECT bill_from AS seller, invoice_id AS invoice, kind, line_type AS "is for",
+       billing_month AS billed, issued_on AS issued, amount
+FROM po_invoices_from_focus('focus_sample');
+\set ECHO none
 
 \echo 'All are in USD. Amounts are exact: nothing is rounded.'
 \echo
@@ -259,7 +261,7 @@ ORDER BY account_id, bill_from, billing_month, kind DESC, invoice_id;
 \echo '2.2 The purchase orders'
 \echo '-----------------------'
 \echo
-\echo 'The AWS companies are known, by their legal names too. Two sellers are added,'
+\echo 'The AWS companies are known. Two sellers are added,'
 \echo
 
 SET po_mgmt.now = '2023-12-15 09:00';
@@ -350,12 +352,7 @@ ORDER BY rank, po_number, line_number;
 \echo
 
 \set ECHO queries
-INSERT INTO po_invoice (account_id, bill_from, invoice_id, kind, line_type, billing_month,
-                        issued_on, amount, currency, original_invoice_id)
-SELECT account_id, bill_from, invoice_id, kind, line_type, billing_month,
-       issued_on, amount, currency, original_invoice_id
-FROM focus_invoice
-ORDER BY account_id, issued_on, kind DESC, bill_from, invoice_id
+INSERT INTO po_invoice SELECT * FROM po_invoices_from_focus('focus_sample')
 RETURNING bill_from AS seller, invoice_id AS invoice, amount, currency AS cur,
           po_number AS "order", line_number AS line, association_kind AS how;
 \set ECHO none

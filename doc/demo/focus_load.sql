@@ -19,35 +19,5 @@ CREATE TABLE focus_sample (
 );
 \copy focus_sample FROM 'focus_sample.csv' WITH (FORMAT csv, HEADER match, NULL 'NULL')
 
--- One invoice for each issuer, account, billing period and charge category.
---
--- The type of charge: marketplace where all of it is of another publisher than the issuer (one
--- charge of 908 in the largest group is, it does not make a marketplace invoice of it);
--- subscription for Purchase; usage for Usage and for what corrects it or is part of it: Credit,
--- Adjustment and Tax. The sample has no invoice numbers and no dates of issue: these are ours,
--- the third day after the billing period. A credit is given on the usage of its month.
-CREATE VIEW focus_invoice AS
-SELECT
-    "BillingAccountId" AS account_id,
-    "InvoiceIssuerName" AS bill_from,
-    to_char("BillingPeriodStart", 'YYYY-MM-') || lower("ChargeCategory") AS invoice_id,
-    "ChargeCategory" AS charge_category,
-    count(*) AS charges,
-    CASE
-        WHEN "ChargeCategory" = 'Credit' OR sum("BilledCost") < 0 THEN 'credit_memo'
-        ELSE 'invoice'
-    END AS kind,
-    CASE
-        WHEN bool_and("PublisherName" <> "InvoiceIssuerName") THEN 'marketplace'
-        WHEN "ChargeCategory" = 'Purchase' THEN 'subscription'
-        ELSE 'usage'
-    END::po_line_type AS line_type,
-    "BillingPeriodStart"::po_month AS billing_month,
-    "BillingPeriodEnd"::date + 2 AS issued_on,
-    sum("BilledCost") AS amount,
-    "BillingCurrency" AS currency,
-    CASE WHEN "ChargeCategory" = 'Credit' THEN to_char("BillingPeriodStart", 'YYYY-MM-') || 'usage'
-    END AS original_invoice_id
-FROM focus_sample
-GROUP BY "InvoiceIssuerName", "BillingAccountId", "BillingPeriodStart", "BillingPeriodEnd",
-    "ChargeCategory", "BillingCurrency";
+-- the invoices that its charges make
+CREATE VIEW focus_invoice AS SELECT * FROM po_invoices_from_focus('focus_sample');

@@ -105,6 +105,15 @@ CREATE TABLE po_notification (
 	threshold numeric NOT NULL,
 	recipients text[] NOT NULL
 );
+CREATE TABLE po_change_log (
+	account_id text NOT NULL,
+	po_number text,
+	line_number text,
+	operation text NOT NULL,
+	old jsonb,
+	new jsonb,
+	change bigint NOT NULL
+);
 CREATE VIEW po_taxonomy AS SELECT line_type::text, out_of_cycle_only FROM po.po_taxonomy;
 CREATE VIEW po_seller_alias AS SELECT alias, bill_from, enabled FROM po.po_seller_alias;
 CREATE VIEW seller_type AS SELECT bill_from, line_type::text FROM po.po_seller_line_type WHERE enabled;
@@ -114,6 +123,16 @@ CREATE TABLE theirs (line_item_id bigint PRIMARY KEY, their_id bigint NOT NULL, 
 
 CREATE SEQUENCE tick;		-- the clock
 CREATE SEQUENCE item_id;
+
+/* a change of configuration; of an update what is another value */
+CREATE FUNCTION log(account text, number text, line text, was jsonb, is_now jsonb) RETURNS void LANGUAGE sql AS $$
+	INSERT INTO model.po_change_log
+	SELECT account, number, line, CASE WHEN o IS NULL THEN 'insert' WHEN n IS NULL THEN 'delete' ELSE 'update' END,
+		CASE WHEN n IS NULL THEN o ELSE (SELECT jsonb_object_agg(k, v) FROM jsonb_each(o) x(k, v) WHERE v::text <> (n->k)::text) END,
+		CASE WHEN o IS NULL THEN n ELSE (SELECT jsonb_object_agg(k, v) FROM jsonb_each(n) x(k, v) WHERE v::text <> (o->k)::text) END,
+		nextval('model.tick')
+	FROM (SELECT was - '{balance,updated_at,line_item_id}'::text[] AS o, is_now - '{balance,updated_at,line_item_id}'::text[] AS n) r
+$$;
 
 -- ---------------------------------------------------------------------------
 
@@ -620,6 +639,7 @@ BEGIN
 	i.line_item_id := nextval('model.item_id');
 	i.balance := CASE WHEN i.balance_tracked THEN 0 END;
 	INSERT INTO model.po_line_item SELECT i.*;
+	PERFORM model.log(i.account_id, i.po_number, i.line_number, NULL, to_jsonb(i));
 	IF i.balance_tracked THEN
 		PERFORM model.book(i.account_id, i.line_item_id, NULL, NULL, 'opening', model.net(i));
 	END IF;
@@ -662,6 +682,7 @@ BEGIN
 	DELETE FROM model.po_line_item i WHERE i.line_item_id = old.line_item_id;
 	INSERT INTO model.po_line_item SELECT new.*;
 	PERFORM model.tell(old, new);	-- edited
+	PERFORM model.log(new.account_id, new.po_number, new.line_number, to_jsonb(old), to_jsonb(new));	-- item logged
 	RETURN true;
 END $$;
 
@@ -669,6 +690,7 @@ CREATE FUNCTION delete_item(i po_line_item) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
 	INSERT INTO model.po_ledger VALUES (i.account_id, i.line_item_id, NULL, NULL, 'closed', coalesce(-i.balance, 0));
 	DELETE FROM model.po_line_item x WHERE x.line_item_id = i.line_item_id;
+	PERFORM model.log(i.account_id, i.po_number, i.line_number, to_jsonb(i), NULL);
 END $$;
 
 CREATE FUNCTION change_order(r jsonb) RETURNS void LANGUAGE plpgsql AS $$
@@ -700,6 +722,7 @@ BEGIN
 	DELETE FROM model.po_order o WHERE o.account_id = old.account_id AND o.po_number = old.po_number;
 	new.updated_at := nextval('model.tick');
 	INSERT INTO model.po_order SELECT new.*;
+	PERFORM model.log(new.account_id, new.po_number, NULL, to_jsonb(old), to_jsonb(new));
 END $$;
 
 -- ---------------------------------------------------------------------------
@@ -787,6 +810,7 @@ BEGIN
 		END IF;
 		o.updated_at := nextval('model.tick');
 		INSERT INTO model.po_order SELECT o.*;
+		PERFORM model.log(o.account_id, o.po_number, NULL, NULL, to_jsonb(o));
 	WHEN 'update_order' THEN
 		PERFORM model.change_order(r->'row');
 	WHEN 'status' THEN
@@ -819,7 +843,10 @@ BEGIN
 		END LOOP;
 		DELETE FROM model.po_contact x WHERE x.account_id = r->>'account_id' AND x.po_number = r->>'po_number';
 		DELETE FROM model.po_notification x WHERE x.account_id = r->>'account_id' AND x.po_number = r->>'po_number';
-		DELETE FROM model.po_order x WHERE x.account_id = r->>'account_id' AND x.po_number = r->>'po_number';
+		FOR o IN SELECT * FROM model.po_order x WHERE x.account_id = r->>'account_id' AND x.po_number = r->>'po_number' LOOP
+			DELETE FROM model.po_order x WHERE x.account_id = o.account_id AND x.po_number = o.po_number;
+			PERFORM model.log(o.account_id, o.po_number, NULL, to_jsonb(o), NULL);
+		END LOOP;
 	WHEN 'contact' THEN
 		IF NOT EXISTS (SELECT FROM model.po_order x WHERE x.account_id = r->>'account_id' AND x.po_number = r->>'po_number') THEN
 			PERFORM model.fail('23503', 'no order');
@@ -828,12 +855,15 @@ BEGIN
 	WHEN 'delete_contacts' THEN
 		DELETE FROM model.po_contact x WHERE x.account_id = r->>'account_id' AND x.po_number = r->>'po_number';
 	WHEN 'account' THEN
+		SELECT to_jsonb(a) INTO child FROM model.po_account a WHERE a.account_id = r->>'account_id';
 		UPDATE model.po_account a
 		SET closed_through = CASE WHEN r->'set' ? 'closed_through' THEN r->'set'->>'closed_through' ELSE a.closed_through END,
 			period_basis = coalesce(r->'set'->>'period_basis', a.period_basis),
 			currency = coalesce(r->'set'->>'currency', a.currency),
 			alert_thresholds = coalesce((r->'set'->>'alert_thresholds')::numeric[], a.alert_thresholds)
 		WHERE a.account_id = r->>'account_id';
+		PERFORM model.log(a.account_id, NULL, NULL, child, to_jsonb(a)) FROM model.po_account a
+		WHERE a.account_id = r->>'account_id' AND to_jsonb(a) <> child;
 	END CASE;
 END $$;
 
@@ -893,6 +923,11 @@ UNION ALL
 SELECT 'notifications ' || account_id || ' ' || po_number || ' ' || line_number,
 	string_agg(trim_scale(threshold) || ' ' || recipients::text, ', ' ORDER BY notification_id)
 FROM model.po_notification
+GROUP BY account_id, po_number, line_number
+UNION ALL
+SELECT concat_ws(' ', 'change', account_id, coalesce(po_number, '-'), coalesce(line_number, '-')),
+	string_agg(concat_ws(' ', operation, old, new), E'\n' ORDER BY change)
+FROM model.po_change_log
 GROUP BY account_id, po_number, line_number;
 
 CREATE VIEW their_state AS
@@ -924,6 +959,11 @@ UNION ALL
 SELECT 'notifications ' || account_id || ' ' || po_number || ' ' || line_number,
 	string_agg(trim_scale(threshold) || ' ' || recipients::text, ', ' ORDER BY notification_id)
 FROM po.po_notification
+GROUP BY account_id, po_number, line_number
+UNION ALL
+SELECT concat_ws(' ', 'change', account_id, coalesce(po_number, '-'), coalesce(line_number, '-')),
+	string_agg(concat_ws(' ', operation, old - not_modelled, new - not_modelled), E'\n' ORDER BY change_id)
+FROM po.po_change_log, (SELECT '{line_item_id,ship_to,source,tags}'::text[] AS not_modelled) n
 GROUP BY account_id, po_number, line_number;
 
 /* null if both have the same; else where they differ */
@@ -945,6 +985,28 @@ BEGIN
 	END IF;
 	RETURN answer;
 END $$;
+
+/*
+ * What is booked is what po_explain_invoice() has as selected: first by the
+ * rules, with the configuration and balances of that moment, where it was
+ * booked by them. Null if all is so. Left out: what a trigger that fires
+ * between ours and the table booked, and the row that fired it, since their
+ * entries in the ledger are not in the order in which they were decided.
+ */
+CREATE FUNCTION unexplained() RETURNS text LANGUAGE sql AS $$
+	SELECT string_agg(concat_ws(' ', v.account_id, v.bill_from, v.invoice_id, v.association_kind, 'on', v.po_number, v.line_number,
+		'is explained by', coalesce(e.said, 'nothing')), E'\n')
+	FROM po.po_invoice v, LATERAL (
+		SELECT string_agg(concat_ws(' ', x.po_number, x.line_number, 'rank', x.rank, x.outcome, x.reason), E'\n\t') AS said,
+			count(*) FILTER (WHERE x.outcome = 'selected') = 1
+			AND bool_or(x.outcome = 'selected' AND x.po_number = v.po_number AND x.line_number = v.line_number
+				AND x.reason NOT LIKE '%not known any more%'
+				AND (x.rank = 1 OR v.association_kind <> 'automatic')) AS good
+		FROM po.po_explain_invoice(v.account_id, v.bill_from, v.invoice_id) x
+		WHERE x.rank = 1 OR x.outcome = 'selected') e
+	WHERE v.line_item_id IS NOT NULL AND NOT coalesce(e.good, false) AND v.invoice_id !~ 'n$'
+	AND NOT EXISTS (SELECT FROM po.po_invoice n WHERE (n.account_id, n.bill_from, n.invoice_id) = (v.account_id, v.bill_from, v.invoice_id || 'n'))
+$$;
 
 /* what is wrong after a step, null if nothing is */
 CREATE FUNCTION verdict(predicted text, got text, any_error boolean, with_integrity boolean) RETURNS text LANGUAGE plpgsql AS $$

@@ -60,8 +60,9 @@ INSERT INTO want VALUES
 ('po_ledger', ARRAY['entry_id bigint !', 'account_id text !', 'line_item_id bigint !', 'po_number text !',
 	'line_number text !', 'bill_from text', 'invoice_id text', 'entry_kind text !', 'amount numeric !',
 	'balance_after numeric', 'recorded_at timestamp with time zone !', 'recorded_by text !', 'note text']),
-('po_change_log', ARRAY['change_id bigint !', 'account_id text !', 'po_number text !', 'line_number text',
-	'operation text !', 'old jsonb', 'new jsonb', 'changed_at timestamp with time zone !', 'changed_by text !']),
+('po_change_log', ARRAY['change_id bigint !', 'account_id text !', 'po_number text', 'line_number text',
+	'operation text !', 'old jsonb', 'new jsonb', 'changed_at timestamp with time zone !', 'changed_by text !',
+	'line_item_id bigint', 'order_updated_at timestamp with time zone']),
 ('po_notification', ARRAY['notification_id bigint !', 'account_id text !', 'po_number text !', 'line_number text',
 	'kind text !', 'threshold numeric', 'due_on date', 'recipients text[] !', 'subject text !', 'body text !',
 	'created_at timestamp with time zone !', 'claimed_until timestamp with time zone',
@@ -150,7 +151,7 @@ SELECT has_index('po_line_item', 'po_line_item_match', '{account_id,po_number,li
 SELECT is_empty($$SELECT t.name FROM ext_tables t WHERE EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = t.oid)
 	OR EXISTS (SELECT FROM pg_inherits i WHERE t.oid IN (i.inhrelid, i.inhparent))$$, 'tables are plain tables');
 SELECT set_eq($$SELECT c.relname::text FROM ext JOIN pg_class c ON c.oid = objid AND classid = 'pg_class'::regclass WHERE c.relkind IN ('v', 'm')$$,
-	'{po_dashboard,po_line_item_status,po_order_invoice,po_unassociated_invoice,po_monthly_spend,po_forecast}'::text[], 'the views, and no others');
+	'{po_dashboard,po_line_item_status,po_order_invoice,po_unassociated_invoice,po_monthly_spend,po_forecast,po_focus_invoice_detail}'::text[], 'the views, and no others');
 SELECT set_eq($$SELECT c.relname::text || ' ' || a.attrelid::regclass || '.' || a.attname
 	FROM ext JOIN pg_class c ON c.oid = objid AND classid = 'pg_class'::regclass AND c.relkind = 'S'
 	LEFT JOIN pg_depend d ON d.objid = c.oid AND d.deptype = 'a' AND d.classid = 'pg_class'::regclass
@@ -259,6 +260,8 @@ INSERT INTO want_functions SELECT format('%s(account_id text, bill_from text, li
 INSERT INTO want_functions VALUES
 	('po_match_invoice(invoice po_invoice, max_rank integer DEFAULT NULL::integer) -> SETOF po_match c stable safe'),
 	('po_explain_match(invoice po_invoice, max_rank integer DEFAULT NULL::integer) -> SETOF po_explanation c stable safe'),
+	('po_explain_invoice(account_id text, bill_from text, invoice_id text) -> SETOF po_explanation c stable safe'),
+	('po_merge(jsonb) -> jsonb internal aggregate immutable safe'),
 	('po_match_support(internal) -> internal c immutable strict safe'),
 	('po_now() -> timestamp with time zone c stable strict safe'),
 	('po_today(account_id text) -> date sql stable strict safe'),
@@ -274,6 +277,10 @@ INSERT INTO want_functions VALUES
 	('po_repair(account_id text) -> bigint c volatile unsafe'),
 	('po_scan_expirations(as_of date DEFAULT NULL::date) -> bigint c volatile unsafe'),
 	('po_schedule(schedule text DEFAULT ''15 5 * * *''::text) -> text c volatile unsafe'),
+	('po_backtest(account_id text, from_month po_month DEFAULT NULL::po_month, to_month po_month DEFAULT NULL::po_month, OUT billing_month po_month, OUT bill_from text, OUT invoice_id text, OUT amount numeric, OUT currency text, OUT association_kind text, OUT po_number text, OUT line_number text, OUT would_po_number text, OUT would_line_number text, OUT moves boolean, OUT reason text) -> SETOF record sql stable safe'),
+	('po_coverage(account_id text, from_month po_month, to_month po_month, amount numeric DEFAULT 0.01, OUT bill_from text, OUT line_type po_line_type, OUT currency text, OUT billing_month po_month, OUT po_number text, OUT line_number text, OUT item_type po_line_type, OUT covers boolean, OUT balance numeric) -> SETOF record sql stable strict safe'),
+	('po_focus_charges(charges regclass, OUT bill_from text, OUT account_id text, OUT billing_month po_month, OUT charge_category text, OUT currency text, OUT invoice_id text, OUT other_publisher boolean, OUT billed_cost numeric, OUT left_out text) -> SETOF record plpgsql stable strict restricted'),
+	('po_invoices_from_focus(charges regclass) -> SETOF po_invoice plpgsql stable strict restricted'),
 	('po_balance_at(account_id text, po_number text, line_number text, at timestamp with time zone) -> numeric sql stable strict safe'),
 	('po_check_integrity(OUT account_id text, OUT po_number text, OUT line_number text, OUT line_item_id bigint, OUT violation text, OUT expected text, OUT found text) -> SETOF record sql stable safe');
 INSERT INTO want_functions SELECT format('po_%s_trigger() -> trigger c volatile unsafe', f)

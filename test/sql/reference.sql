@@ -1,4 +1,11 @@
 -- The examples of doc/reference.md. Written by test/t/060_docs.pl --write; edit them there.
+SET client_min_messages = warning;
+DROP DATABASE IF EXISTS po_mgmt_reference;
+CREATE DATABASE po_mgmt_reference;
+\connect po_mgmt_reference
+SET datestyle = 'ISO';
+SET timezone = 'UTC';
+CREATE EXTENSION po_mgmt;
 
 \set ON_ERROR_ROLLBACK on
 BEGIN;
@@ -38,6 +45,11 @@ INSERT INTO po_line_item (account_id, po_number, line_number, line_type, start_m
 	('777788889999', 'PO-Q1', '1', 'AWS Monthly Usage', '2026-01', '2026-03', true, 1500, 1, 0, 'absolute');
 SELECT po_number, line_number, line_type, start_month, end_month, total_value, balance
 FROM po_line_item WHERE account_id = '777788889999' ORDER BY 1, 2;
+
+UPDATE po_order SET description = 'from the CFO', ship_to = 'Berlin'
+WHERE account_id = '777788889999' AND po_number = 'PO-Q1';
+SELECT po_number, line_number, operation, old, new, changed_by = current_user AS me
+FROM po_change_log WHERE account_id = '777788889999' ORDER BY change_id DESC LIMIT 1;
 
 INSERT INTO po_invoice (account_id, bill_from, invoice_id, line_type, billing_month, amount) VALUES
 	('777788889999', 'AWS Inc.', 'INV-1', 'usage', '2026-02', 1200),
@@ -147,6 +159,15 @@ SELECT po_rematch_unassociated('777788889999'), po_rematch_unassociated('7777888
 SELECT invoice_id, po_number, line_number, association_kind, voided_at IS NOT NULL AS void
 FROM po_invoice WHERE account_id = '777788889999' ORDER BY invoice_id;
 
+SELECT po_number || '/' || line_number AS item, rank, outcome, stage, reason
+FROM po_explain_invoice('777788889999', 'AWS Inc.', 'INV-2')
+\g (format=unaligned)
+
+SELECT po_number || '/' || line_number AS item, rank, outcome, stage, reason
+FROM po_explain_invoice('777788889999', 'AWS Inc.', 'INV-3')
+WHERE outcome = 'selected' OR line_number IS NULL
+\g (format=unaligned)
+
 SELECT line_number, po_balance_at(account_id, po_number, line_number, '2026-03-01 00:00+00') AS before,
 	po_balance_at(account_id, po_number, line_number, '2026-03-31 00:00+00') AS in_march,
 	po_balance_at(account_id, po_number, line_number, '2026-04-30 00:00+00') AS in_april, balance
@@ -170,6 +191,27 @@ SELECT due_on, subject FROM po_notification
 WHERE account_id = '222233334444' AND kind = 'expiration' ORDER BY due_on;
 
 SELECT po_schedule();
+
+UPDATE po_line_item SET agreement_id = 'AG-7' WHERE account_id = '777788889999' AND po_number = 'PO-Q1';
+SELECT invoice_id, po_number, line_number, would_po_number AS would_po, would_line_number AS would_line, moves, reason
+FROM po_backtest('777788889999', '2026-02', '2026-02')
+\g (format=unaligned)
+
+SELECT line_type, billing_month, po_number, line_number, item_type, covers, balance
+FROM po_coverage('777788889999', '2026-12', '2027-01') WHERE bill_from = 'AWS Inc.';
+
+CREATE TABLE charges ("BillingAccountId" text, "BillingPeriodStart" timestamptz, "ChargeCategory" text,
+	"BilledCost" numeric, "BillingCurrency" text, "InvoiceIssuerName" text, "InvoiceId" text);
+INSERT INTO charges VALUES
+	('777788889999', '2026-03-01T00:00:00Z', 'Usage', 12.345678, 'USD', 'Amazon Web Services, Inc.', 'E-17'),
+	('777788889999', '2026-03-01T00:00:00Z', 'Usage', 0.000001, 'USD', 'Amazon Web Services, Inc.', 'E-17'),
+	('777788889999', '2026-03-01T00:00:00Z', 'Credit', -2, 'USD', 'Amazon Web Services, Inc.', 'E-17'),
+	('777788889999', '2026-04-01T00:00:00Z', 'Usage', 3, 'USD', 'Amazon Web Services, Inc.', NULL);
+SELECT bill_from, invoice_id, kind, line_type, billing_month, issued_on, amount, original_invoice_id
+FROM po_invoices_from_focus('charges');
+
+INSERT INTO po_invoice SELECT * FROM po_invoices_from_focus('charges')
+RETURNING invoice_id, amount, po_number, line_number, association_kind;
 
 UPDATE po_account SET time_zone = 'Pacific/Kiritimati' WHERE account_id = '777788889999';
 SELECT po_now(), po_today('777788889999'), po_today('nobody');
@@ -197,6 +239,9 @@ FROM po_monthly_spend WHERE account_id = '777788889999' ORDER BY currency, billi
 SELECT po_number, line_number, balance, round(monthly_spend, 2) AS monthly_spend, billed_through, runs_out_month,
 	end_month, runs_out_early
 FROM po_forecast WHERE account_id = '777788889999' ORDER BY po_number, line_number;
+
+SELECT "InvoiceId", "BilledCost", "ChargeCategory", "BillingPeriodStart", "PurchaseOrderNumber", "ReferenceInvoiceId"
+FROM po_focus_invoice_detail WHERE "InvoiceId" ~ '^E-17' ORDER BY "InvoiceId";
 
 CREATE FUNCTION suspend_overdrawn() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -230,3 +275,6 @@ VALUES ('777788889999', 'PO-2026', '4', 'usage', '2026-11', '2027-01', 1);
 UPDATE po_line_item SET balance = 0 WHERE account_id = '777788889999';
 
 ROLLBACK;
+
+\connect template1
+DROP DATABASE po_mgmt_reference;

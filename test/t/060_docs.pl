@@ -1,18 +1,17 @@
 # 060_docs.pl: the documents say what the extension does.
 #
-#   - doc/reference.md and the regress test "reference" are the same: its ```sql blocks are
-#     test/sql/reference.sql, the ```text blocks after them are the output in
-#     expected/reference.out (which the regress suite compares with the real one)
-#   - every ```sql block of README.md occurs in test/sql/readme.sql
+#   - README.md, doc/reference.md and doc/recipes.md are run: the ```sql blocks of each are a regress
+#     test, test/sql/NAME.sql, and the ```text blocks after them are the output in expected/NAME.out,
+#     which the regress suite compares with the real one. No other document has ```sql blocks
 #   - doc/reference.md has every error of src/*.c with its SQLSTATE, and every table, view, column,
 #     trigger, kind of ledger entry and function of the install script
 #   - README.md names the functions that the reference lists, and no other
 #
 # After a change of the examples:
-#   perl test/t/060_docs.pl --write                 writes test/sql/reference.sql
-#   make check SUITE=regress TESTS=reference
-#   cp results/regress/results/reference.out expected/
-#   perl test/t/060_docs.pl --write                 puts that output into doc/reference.md
+#   perl test/t/060_docs.pl --write                 writes test/sql/NAME.sql
+#   make check SUITE=regress TESTS='readme reference recipes'
+#   cp results/regress/results/re*.out expected/
+#   perl test/t/060_docs.pl --write                 puts that output into the documents
 
 use strict;
 use warnings;
@@ -21,11 +20,9 @@ use File::Basename qw(dirname);
 use Test::More;
 
 my $root = dirname(__FILE__) . '/../..';
-my $document = "$root/doc/reference.md";
-my $test_file = "$root/test/sql/reference.sql";
-my $expected_file = "$root/expected/reference.out";
 
-my $header = "-- The examples of doc/reference.md. Written by test/t/060_docs.pl --write; edit them there.\n";
+# the documents that are run, and their tests
+my %test_of_document = ('README.md' => 'readme', 'doc/reference.md' => 'reference', 'doc/recipes.md' => 'recipes');
 
 sub read_file
 {
@@ -60,69 +57,116 @@ sub blocks
 	return @blocks;
 }
 
-sub test_of { return $header . join '', map { "\n$_->{sql}" } @_ }
-sub expected_of { return $header . join '', map { "\n$_->{sql}$_->{output}" } @_ }
+# Each is run in a database of its own. So the block of README.md that makes the extension is left out.
+sub examples
+{
+	my ($document) = @_;
+	return grep { $_->{sql} ne "CREATE EXTENSION po_mgmt;\n" } blocks(read_file("$root/$document") // '');
+}
 
-# outputs_from: what expected/reference.out has after each block; dies where a block is not in it
+sub header
+{
+	my ($document) = @_;
+	my $database = "po_mgmt_$test_of_document{$document}";
+	return <<"END";
+-- The examples of $document. Written by test/t/060_docs.pl --write; edit them there.
+SET client_min_messages = warning;
+DROP DATABASE IF EXISTS $database;
+CREATE DATABASE $database;
+\\connect $database
+SET datestyle = 'ISO';
+SET timezone = 'UTC';
+CREATE EXTENSION po_mgmt;
+END
+}
+
+sub footer
+{
+	my ($document) = @_;
+	return "\n\\connect template1\nDROP DATABASE po_mgmt_$test_of_document{$document};\n";
+}
+
+sub test_of
+{
+	my ($document) = @_;
+	return header($document) . join('', map { "\n$_->{sql}" } examples($document)) . footer($document);
+}
+
+sub expected_of
+{
+	my ($document) = @_;
+	return header($document) . join('', map { "\n$_->{sql}$_->{output}" } examples($document)) . footer($document);
+}
+
+sub test_file { return "$root/test/sql/$test_of_document{$_[0]}.sql" }
+sub expected_file { return "$root/expected/$test_of_document{$_[0]}.out" }
+
+# outputs_from: what the expected output has after each block; none where it does not have all of them
 sub outputs_from
 {
-	my ($expected, @blocks) = @_;
+	my ($document, $expected) = @_;
 	my @outputs;
+	my @pieces = map { normalized($_) } (map { $_->{sql} } examples($document)), footer($document);
 	my $from = 0;
-	for my $i (0 .. $#blocks)
+	$expected = normalized($expected);
+	for my $i (0 .. $#pieces)
 	{
-		my $at = index $expected, $blocks[$i]{sql}, $from;
-		die "not in $expected_file as one piece:\n$blocks[$i]{sql}" if $at < 0;
-		$from = $at + length $blocks[$i]{sql};
-		my $end = $i < $#blocks ? index($expected, $blocks[$i + 1]{sql}, $from) : length $expected;
-		die "not in $expected_file as one piece:\n$blocks[$i + 1]{sql}" if $end < 0;
-		push @outputs, $end > $from ? normalized(substr($expected, $from, $end - $from)) : '';
+		my $at = index $expected, $pieces[$i], $from;
+		if ($at < 0)
+		{
+			warn "the expected output of $document does not have as one piece:\n$pieces[$i]";
+			return;
+		}
+		push @outputs, substr($expected, $from, $at - $from) if $i > 0;
+		$from = $at + length $pieces[$i];
 	}
 	return @outputs;
 }
 
 sub write_files
 {
-	my $text = read_file($document) // die "$document: $!";
-	my @blocks = blocks($text);
-	write_file($test_file, test_of(@blocks));
-	my $expected = read_file($expected_file) // return;
-	my @outputs = outputs_from($expected, @blocks);
-	$text =~ s{^(```sql\n.*?^```\n)(?:\n*```text\n.*?^```\n)?}
-	  { my $output = shift @outputs; $output eq '' ? $1 : "$1\n```text\n$output```\n" }msge;
-	write_file($document, $text);
+	my ($document) = @_;
+	write_file(test_file($document), test_of($document));
+	my @outputs = outputs_from($document, read_file(expected_file($document)) // '');
+	return unless @outputs;
+	my $text = read_file("$root/$document");
+	$text =~ s{^(```sql\n(.*?)^```\n)(?:\n*```text\n.*?^```\n)?}
+	  {
+		my $output = $2 eq "CREATE EXTENSION po_mgmt;\n" ? '' : shift @outputs;
+		$output eq '' ? $1 : "$1\n```text\n$output```\n"
+	  }msge;
+	write_file("$root/$document", $text);
 	return;
 }
 
 if (@ARGV && $ARGV[0] eq '--write')
 {
-	write_files();
+	write_files($_) for sort keys %test_of_document;
 	exit 0;
 }
 
-# ---- the reference and its test ----
+# ---- examples and their tests ----
 
-my $reference = read_file($document) // '';
-my @examples = blocks($reference);
-cmp_ok(scalar @examples, '>', 10, 'doc/reference.md has examples');
-is(normalized(read_file($test_file) // ''), normalized(test_of(@examples)),
-	'test/sql/reference.sql is the examples of doc/reference.md');
-is(normalized(read_file($expected_file) // ''), normalized(expected_of(@examples)),
-	'expected/reference.out is their output in doc/reference.md');
-
-# ---- README.md ----
+for my $document (sort keys %test_of_document)
+{
+	cmp_ok(scalar examples($document), '>', 2, "$document has examples");
+	is(normalized(read_file(test_file($document)) // ''), normalized(test_of($document)),
+		"its test is the examples of $document");
+	is(normalized(read_file(expected_file($document)) // ''), normalized(expected_of($document)),
+		"and the output of that is in $document");
+}
+my $ndocuments = 0;
+for my $file (sort glob "$root/*.md $root/doc/*.md $root/doc/*/*.md")
+{
+	my $name = $file =~ s/^\Q$root\E\///r;
+	next if $test_of_document{$name};
+	is(scalar(() = read_file($file) =~ /^\s*```\s*(?:sql|pgsql|psql)\b/mg), 0, "$name has no SQL that is not run");
+	$ndocuments++;
+}
+cmp_ok($ndocuments, '>', 2, 'other documents found');
 
 my $readme = read_file("$root/README.md") // '';
-my $readme_test = normalized(read_file("$root/test/sql/readme.sql") // '');
-my @readme_examples = grep { $_->{sql} !~ /\A\s*CREATE EXTENSION[^;]*;\s*\z/ } blocks($readme);
-ok(scalar @readme_examples, 'README.md has examples');
-for my $example (@readme_examples)
-{
-	my $sql = normalized($example->{sql});
-	my ($first) = $sql =~ /\A(.*)/;
-	ok(index($readme_test, $sql) >= 0, "test/sql/readme.sql has: $first")
-	  or diag("a block of README.md that is not in test/sql/readme.sql:\n$sql");
-}
+my $reference = read_file("$root/doc/reference.md") // '';
 
 # ---- errors ----
 

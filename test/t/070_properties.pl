@@ -2,13 +2,14 @@
 # in a naive model of it (test/naive/model.sql, plain SQL, one row after another). After every
 # step both have to have the same: the association of every invoice, every balance, the ledger's
 # entries by line item, invoice and kind, the notifications of each line item in their order, the
-# recency of orders, the error if there was one; and po_check_integrity() finds nothing.
+# change log, the recency of orders, the error if there was one; and po_check_integrity() finds
+# nothing. Every now and then po_explain_invoice() has to explain what is booked.
 #
 #   PO_SEED=42       the seed; random by default, always printed
 #   PO_SCALE=5       five times the work (1: at least 1,200 operations, 3 wrong models)
 #   PO_EPISODES=1    so many databases, of STEPS steps each; seeds are PO_SEED, PO_SEED + 1, ...
 #   PO_STEPS=200     steps of an episode
-#   PO_WRONG=19      so many wrong models
+#   PO_WRONG=20      so many wrong models
 #   PO_KEEP=DIR      the scripts and what they printed go there
 #
 # A failure says how to reproduce it: with the seed of its own episode.
@@ -581,6 +582,10 @@ EOC
 		  . ($any ? 'true' : 'false') . ', true' . ") v \\gset\n"
 		  . "\\if :is_bad\n\\warn BAD step $n\n\\warn :bad\n\\quit\n\\endif\n";
 	};
+	my $explain = sub {
+		$out .= "SELECT coalesce(v, '') AS bad, v IS NOT NULL AS is_bad FROM model.unexplained() v \\gset\n"
+		  . "\\if :is_bad\n\\warn BAD step $n\n\\warn :bad\n\\quit\n\\endif\n";
+	};
 	my $step = sub {
 		my ($o) = @_;
 		$count += $o->{count} // 1;
@@ -624,6 +629,7 @@ EOC
 	for (1 .. $steps)
 	{
 		$n++;
+		$explain->() if $n % 40 == 0;
 		if (!$open && often(12))
 		{
 			$out .= "\nBEGIN" . pick('', '', ' ISOLATION LEVEL REPEATABLE READ', ' ISOLATION LEVEL SERIALIZABLE') . ";\n";
@@ -666,6 +672,7 @@ EOC
 	}
 	$out .= "COMMIT;\n" if $open;
 	$check->("'00000'", "'00000'", 0);
+	$explain->();
 	$out .= "\\o\nSELECT 'STATS ' || jsonb_object_agg(what, n)::text FROM (\n"
 	  . "SELECT CASE WHEN voided_at IS NOT NULL THEN 'void' ELSE coalesce(association_kind, 'none') END AS what, count(*) AS n"
 	  . " FROM po.po_invoice GROUP BY 1\n"
@@ -837,6 +844,7 @@ my @wrong = (
 	[ 'closed months are open', q{AND month <= a.closed_through)}, q{AND false)}, 1 ],
 	[ 'void is no more than released', q{void = x.void OR make_void}, q{void = x.void}, 1 ],
 	[ 'an edit of a line item does not move its order up', q{UPDATE model.po_order SET updated_at = nextval('model.tick') WHERE}, q{UPDATE model.po_order SET updated_at = updated_at WHERE}, 1 ],
+	[ 'an edit is not logged', q{to_jsonb(old), to_jsonb(new));	-- item logged}, q{to_jsonb(old), to_jsonb(old));}, 1 ],
 	[ 'rows that a trigger drops are booked', q{CONTINUE WHEN r->>'due_on' = '2000-01-02';		-- dropped by a trigger after ours}, q{}, 2 ],
 	[ 'a booking tells nobody', q{PERFORM model.tell(old, new);	-- booked}, q{NULL;}, 1 ],
 	[ 'an edit tells nobody', q{PERFORM model.tell(old, new);	-- edited}, q{NULL;}, 8 ],
