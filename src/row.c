@@ -126,7 +126,7 @@ po_account_from(PoAccount *account, const Datum *values, const bool *nulls)
 }
 
 void
-po_order_from(PoOrder *order, const Datum *values, const bool *nulls)
+po_order_view(PoOrder *order, const Datum *values, const bool *nulls)
 {
 	order->po_number = text_in(values[0], nulls[0]);
 	order->bill_from = text_in(values[1], nulls[1]);
@@ -150,7 +150,14 @@ po_order_copy(PoOrder *order)
 }
 
 void
-po_line_item_from(PoLineItem *item, const Datum *values, const bool *nulls)
+po_order_from(PoOrder *order, const Datum *values, const bool *nulls)
+{
+	po_order_view(order, values, nulls);
+	po_order_copy(order);
+}
+
+void
+po_line_item_view(PoLineItem *item, const Datum *values, const bool *nulls)
 {
 	item->line_item_id = DatumGetInt64(values[0]);
 	item->po_number = text_in(values[1], nulls[1]);
@@ -172,6 +179,13 @@ po_line_item_copy(PoLineItem *item)
 	if (item->balance != NULL)
 		item->balance = DatumGetNumericCopy(NumericGetDatum(item->balance));
 	item->agreement_id = po_text_copy(item->agreement_id);
+}
+
+void
+po_line_item_from(PoLineItem *item, const Datum *values, const bool *nulls)
+{
+	po_line_item_view(item, values, nulls);
+	po_line_item_copy(item);
 }
 
 void

@@ -2,11 +2,11 @@
  * row.h
  *		Row structs: an account, order, line item and invoice in C.
  *
- * Each struct holds what the rules and triggers need of a row, detoasted; a
- * null text, array or numeric is a NULL pointer.  The po_*_from functions fill
- * them from the values of a row, whatever read it.  Accounts and invoices are
- * then in memory of their own; orders and line items point into the row, for
- * most of them are looked at only, until po_*_copy copies what they point to.
+ * Each struct holds what the rules and triggers need of a row, detoasted and
+ * in memory of its own; a null text, array or numeric is a NULL pointer.  The
+ * po_*_from functions fill them from the values of a row, whatever read it.
+ * Most orders and line items are looked at only: po_*_view leaves what they
+ * point to in the row, and po_*_copy copies that.
  * Reading the row is the store's, deciding on it is the match's.
  */
 #ifndef PO_ROW_H
@@ -138,8 +138,10 @@ extern const AttrNumber po_invoice_attributes[PO_INVOICE_NCOLUMNS];
 
 extern void po_account_from(PoAccount *account, const Datum *values, const bool *nulls);
 extern void po_order_from(PoOrder *order, const Datum *values, const bool *nulls);
+extern void po_order_view(PoOrder *order, const Datum *values, const bool *nulls);
 extern void po_order_copy(PoOrder *order);
 extern void po_line_item_from(PoLineItem *item, const Datum *values, const bool *nulls);
+extern void po_line_item_view(PoLineItem *item, const Datum *values, const bool *nulls);
 extern void po_line_item_copy(PoLineItem *item);
 extern void po_invoice_from(PoInvoice *invoice, const Datum *values, const bool *nulls);
 

@@ -460,7 +460,7 @@ read_orders(PoScan *scan, Snapshot snapshot, PoConfiguration *configuration)
 			orders = repalloc(orders, space * sizeof(PoOrder));
 		}
 		order = &orders[n++];
-		po_order_from(order, values, nulls);
+		po_order_view(order, values, nulls);
 		order->po_number = copy(order->po_number);
 		order->bill_from = copy(order->bill_from);
 		order->currency = copy(order->currency);
@@ -509,7 +509,7 @@ read_line_items(PoScan *scan, Snapshot snapshot, PoConfiguration *configuration)
 
 		if (n == MAX_LINE_ITEMS)
 			return false;
-		po_line_item_from(item, values, nulls);
+		po_line_item_view(item, values, nulls);
 		place = place_of(configuration, item->po_number, last);
 		if (place < 0)
 			continue;

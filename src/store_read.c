@@ -268,10 +268,7 @@ po_read_line_item(Oid schema, text *account_id, int64 line_item_id,
 									PO_LINE_ITEM_NCOLUMNS, values, nulls);
 
 	if (found)
-	{
 		po_line_item_from(item, values, nulls);
-		po_line_item_copy(item);
-	}
 	SPI_finish();
 	return found;
 }
@@ -286,10 +283,7 @@ po_read_order(Oid schema, text *account_id, text *po_number, PoOrder *order)
 									PO_ORDER_NCOLUMNS, values, nulls);
 
 	if (found)
-	{
 		po_order_from(order, values, nulls);
-		po_order_copy(order);
-	}
 	SPI_finish();
 	return found;
 }
@@ -333,7 +327,6 @@ read_all_orders(PoReader *reader, const Datum *args, bool of_seller)
 
 		spi_row(row, PO_ORDER_NCOLUMNS, values, nulls);
 		po_order_from(&orders[row], values, nulls);
-		po_order_copy(&orders[row]);
 	}
 	scan->orders = orders;
 	scan->norders = nrows;
@@ -391,7 +384,7 @@ po_orders_next(PoReader *reader)
 	if (!next_row(reader, PO_ORDER, po_order_attributes, PO_ORDER_NCOLUMNS,
 				  values, nulls))
 		return NULL;
-	po_order_from(&scan->order, values, nulls);
+	po_order_view(&scan->order, values, nulls);
 	return &scan->order;
 }
 
@@ -443,7 +436,6 @@ read_all_line_items(PoReader *reader, text *account_id)
 
 		spi_row(row, PO_LINE_ITEM_NCOLUMNS + 1, values, nulls);
 		po_line_item_from(&scan->items[row], values, nulls);
-		po_line_item_copy(&scan->items[row]);
 		scan->places[row] = DatumGetInt64(values[PO_LINE_ITEM_NCOLUMNS]) - 1;
 	}
 	scan->nitems = nrows;
@@ -558,7 +550,7 @@ po_line_items_next(PoReader *reader)
 	if (!next_row(reader, PO_LINE_ITEM, po_line_item_attributes,
 				  PO_LINE_ITEM_NCOLUMNS, values, nulls))
 		return NULL;
-	po_line_item_from(&scan->item, values, nulls);
+	po_line_item_view(&scan->item, values, nulls);
 	scan->item.po_number = scan->po_number;
 	return &scan->item;
 }
