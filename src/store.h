@@ -17,6 +17,7 @@
 #include "executor/spi.h"
 #include "utils/rel.h"
 
+#include "arena.h"
 #include "row.h"
 #include "schema.h"
 
@@ -112,6 +113,16 @@ typedef struct PoReader PoReader;
  */
 extern PoReader *po_reader_open(Oid schema, bool as_owner);
 extern void po_reader_close(PoReader *reader);
+
+/*
+ * For many invoices of an account: all of its configuration, in memory of the
+ * caller's, or NULL where that does not pay; and a reader that reads it there.
+ */
+typedef struct PoConfiguration PoConfiguration;
+
+extern const PoConfiguration *po_read_whole(Oid schema, const PoAccount *account,
+											PoArena *arena);
+extern PoReader *po_reader_open_whole(Oid schema, const PoConfiguration *configuration);
 
 extern bool po_read_account(PoReader *reader, text *account_id, PoAccount *account);
 extern text *po_read_alias(PoReader *reader, text *alias);
