@@ -1544,9 +1544,10 @@ BEGIN ATOMIC
 		UNION
 		SELECT v.bill_from, v.currency FROM po_invoice v
 		WHERE v.account_id = po_coverage.account_id AND v.voided_at IS NULL
-	), charge AS (
+	), path AS (
+		-- as text: pg_upgrade makes functions before the operator classes of our types
 		-- the types that it bills, by the rule of po_seller_line_type
-		SELECT s.bill_from, s.currency, t.line_type
+		SELECT s.bill_from, s.currency, t.line_type::text COLLATE "C" AS path
 		FROM seller s
 		JOIN po_taxonomy t ON t.enabled AND t.line_type <> 'all'
 		WHERE NOT EXISTS (SELECT FROM po_seller_line_type b WHERE b.bill_from = s.bill_from)
@@ -1554,18 +1555,20 @@ BEGIN ATOMIC
 				AND b.line_type <> 'all' AND b.line_type @> t.line_type)
 		UNION
 		-- and what it has billed
-		SELECT v.bill_from, v.currency, v.line_type FROM po_invoice v
+		SELECT v.bill_from, v.currency, v.line_type::text FROM po_invoice v
 		WHERE v.account_id = po_coverage.account_id AND v.voided_at IS NULL
+	), charge AS (
+		SELECT x.bill_from, x.currency, x.path, x.path::po_line_type AS line_type FROM path x
 	)
 	SELECT c.bill_from, c.line_type, c.currency, p.month,
 		m.po_number, m.line_number, m.line_type, m.covers, m.balance
 	FROM charge c
 	CROSS JOIN LATERAL (
-		SELECT po_coverage.from_month + n AS month
+		SELECT n, po_coverage.from_month + n AS month
 		FROM generate_series(0, po_coverage.to_month - po_coverage.from_month) n) p
 	LEFT JOIN po_match_invoice(po_coverage.account_id, c.bill_from, c.line_type, p.month, po_coverage.amount,
 		c.currency, issued_on => po_month_end(p.month), max_rank => 1) m ON true
-	ORDER BY c.bill_from, c.currency, c.line_type, p.month;
+	ORDER BY c.bill_from, c.currency, c.path <> 'all', c.path, p.n;
 END;
 COMMENT ON FUNCTION po_coverage(text, po_month, po_month, numeric) IS
 	'for each seller, currency, type of charge and month: the line item that would pay, or none';

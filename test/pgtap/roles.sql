@@ -2,6 +2,7 @@
 -- says and nothing else, relation by relation and function by function, whichever there are.
 \set recipe `awk '/^## /{s=($0=="## Roles")} s&&/^...sql$/{p=1;next} /^...$/{p=0} s&&p' doc/operations.md`
 \set personal `awk '/^## /{s=($0=="## Personal data")} s&&/^...sql$/{p=1;next} /^...$/{p=0} s&&p' doc/operations.md`
+\set others `awk '/^## /{s=($0=="## Row security"||$0=="## Loads")} s&&/^...sql$/{p=1;next} /^...$/{p=0} s&&p' doc/operations.md`
 BEGIN;
 SELECT no_plan();
 SET LOCAL client_min_messages = warning;
@@ -133,6 +134,11 @@ SELECT regexp_replace(:'personal', '^(BEGIN|COMMIT);$', '', 'gn') \gexec
 SET LOCAL session_replication_role = origin;
 SELECT is((SELECT count(*) FROM po_contact)::int + (SELECT count(*) FROM po_notification WHERE 'ann@example.com' = ANY (recipients))::int, 0, 'and is purged');
 SELECT is_empty('SELECT * FROM po_check_integrity()', 'the books are right');
+
+-- what else the page has
+SELECT :'others' \gexec
+SELECT is((SELECT setting FROM po_row_security), 'app.account_id', 'row security is on');
+SELECT is(current_setting('app.account_id') || ' ' || current_setting('lock_timeout'), '111122223333 10s', 'and the settings are set');
 
 SELECT finish();
 ROLLBACK;

@@ -101,7 +101,7 @@ my @upgrade = ('pg_upgrade', '--no-sync', '-d', $old->data_dir, '-D', $new->data
 my $out;
 chdir PostgreSQL::Test::Utils::tempdir;
 my $done = IPC::Run::run(\@upgrade, '<', \undef, '>', \$out, '2>&1');
-ok($done, sprintf('pg_upgrade from %s to %s', $old->pg_version, $new->pg_version)) or diag($out);
+ok($done, sprintf('pg_upgrade from %s to %s', $old->pg_version, $new->pg_version)) or diag($out, map { slurp_file($_) =~ /^(pg_restore: error:.*\n.*\n.*\n)/mg } glob($new->data_dir . '/pg_upgrade_output.d/*/log/pg_upgrade_dump_*.log'));
 is(int($old->pg_version . ''), $from // int($new->pg_version . ''), 'from the version that was asked for');
 BAIL_OUT('there is nothing to look at') unless $done;
 
