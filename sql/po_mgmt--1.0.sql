@@ -700,6 +700,12 @@ CREATE INDEX po_notification_unsent ON po_notification (notification_id) WHERE s
 CREATE INDEX po_notification_order ON po_notification (account_id, po_number);
 CREATE SEQUENCE po_notification_notification_id_seq OWNED BY po_notification.notification_id;
 
+-- which setting the policies ask, for they are not dumped: see po_enable_row_security
+CREATE TABLE po_row_security (
+	setting text COLLATE "C" PRIMARY KEY,
+	enabled_at timestamptz NOT NULL
+);
+
 --
 -- Seeds
 --
@@ -1105,6 +1111,11 @@ COMMENT ON FUNCTION po_balance_at(text, text, text, timestamptz) IS
 --
 -- Integrity
 --
+CREATE FUNCTION po_enable_row_security(setting text) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'po_enable_row_security'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE EXECUTE ON FUNCTION po_enable_row_security(text) FROM PUBLIC;
+
 CREATE FUNCTION po_check_integrity(
 	OUT account_id text,
 	OUT po_number text,
@@ -1214,7 +1225,25 @@ BEGIN ATOMIC
 		UNION ALL
 		SELECT NULL, NULL, NULL, NULL, 'the type that ' || t.bill_from || ' bills', t.line_type::text
 		FROM po_seller_line_type t WHERE NOT EXISTS (SELECT FROM po_taxonomy x WHERE x.line_type = t.line_type)
-	) r;
+	) r
+	UNION ALL
+	SELECT NULL, NULL, NULL, NULL, 'row security of ' || t.relname || ' is not as po_enable_row_security() left it',
+		coalesce('policy by ' || t.setting, 'none'),
+		CASE WHEN t.qual IS NULL THEN 'none' WHEN t.relrowsecurity THEN t.qual ELSE 'switched off' END
+	FROM (
+		SELECT c.relname, c.relrowsecurity, s.setting, pg_get_expr(p.polqual, p.polrelid) AS qual,
+			p.polpermissive AND p.polcmd = '*' AND p.polroles = '{0}' AND p.polwithcheck IS NULL AS is_ours
+		FROM pg_extension e
+		JOIN pg_depend d ON d.refobjid = e.oid AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+		JOIN pg_class c ON c.oid = d.objid AND d.classid = 'pg_class'::regclass AND c.relkind = 'r'
+		JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'account_id'
+		LEFT JOIN pg_policy p ON p.polrelid = c.oid AND p.polname = 'po_mgmt_account'
+		LEFT JOIN po_row_security s ON true
+		WHERE e.extname = 'po_mgmt'
+	) t
+	WHERE (t.setting IS NOT NULL OR t.qual IS NOT NULL)
+		AND (t.setting IS NOT NULL AND t.relrowsecurity AND t.is_ours
+			AND position('current_setting(' || quote_literal(t.setting) || '::text, true)' IN t.qual) > 0) IS NOT TRUE;
 END;
 
 --
@@ -1518,9 +1547,10 @@ BEGIN ATOMIC
 		UNION
 		SELECT v.bill_from, v.currency FROM po_invoice v
 		WHERE v.account_id = po_coverage.account_id AND v.voided_at IS NULL
-	), charge AS (
+	), path AS (
+		-- as text: pg_upgrade makes functions before the operator classes of our types
 		-- the types that it bills, by the rule of po_seller_line_type
-		SELECT s.bill_from, s.currency, t.line_type
+		SELECT s.bill_from, s.currency, t.line_type::text COLLATE "C" AS path
 		FROM seller s
 		JOIN po_taxonomy t ON t.enabled AND t.line_type <> 'all'
 		WHERE NOT EXISTS (SELECT FROM po_seller_line_type b WHERE b.bill_from = s.bill_from)
@@ -1528,18 +1558,20 @@ BEGIN ATOMIC
 				AND b.line_type <> 'all' AND b.line_type @> t.line_type)
 		UNION
 		-- and what it has billed
-		SELECT v.bill_from, v.currency, v.line_type FROM po_invoice v
+		SELECT v.bill_from, v.currency, v.line_type::text FROM po_invoice v
 		WHERE v.account_id = po_coverage.account_id AND v.voided_at IS NULL
+	), charge AS (
+		SELECT x.bill_from, x.currency, x.path, x.path::po_line_type AS line_type FROM path x
 	)
 	SELECT c.bill_from, c.line_type, c.currency, p.month,
 		m.po_number, m.line_number, m.line_type, m.covers, m.balance
 	FROM charge c
 	CROSS JOIN LATERAL (
-		SELECT po_coverage.from_month + n AS month
+		SELECT n, po_coverage.from_month + n AS month
 		FROM generate_series(0, po_coverage.to_month - po_coverage.from_month) n) p
 	LEFT JOIN po_match_invoice(po_coverage.account_id, c.bill_from, c.line_type, p.month, po_coverage.amount,
 		c.currency, issued_on => po_month_end(p.month), max_rank => 1) m ON true
-	ORDER BY c.bill_from, c.currency, c.line_type, p.month;
+	ORDER BY c.bill_from, c.currency, c.path <> 'all', c.path, p.n;
 END;
 COMMENT ON FUNCTION po_coverage(text, po_month, po_month, numeric) IS
 	'for each seller, currency, type of charge and month: the line item that would pay, or none';
@@ -1951,6 +1983,12 @@ COMMENT ON INDEX po_notification_unsent IS 'what is to be sent';
 COMMENT ON INDEX po_notification_order IS 'notifications of an order';
 COMMENT ON SEQUENCE po_notification_notification_id_seq IS 'gives po_notification.notification_id';
 
+-- po_row_security
+COMMENT ON TABLE po_row_security IS 'written by po_enable_row_security(): which policies the tables should have; no row: none';
+COMMENT ON COLUMN po_row_security.setting IS 'setting by which a session says which account it is for';
+COMMENT ON COLUMN po_row_security.enabled_at IS 'when that was asked for';
+COMMENT ON INDEX po_row_security_pkey IS 'one row for each setting';
+
 -- results of the matching functions
 COMMENT ON TYPE po_match IS 'a line item that fits an invoice, row of po_match_invoice()';
 COMMENT ON COLUMN po_match.rank IS '1 for the best';
@@ -1995,6 +2033,7 @@ COMMENT ON FUNCTION po_scan_expirations(date) IS
 	'writes the reminders of orders that expire, as of a day (each account''s today); how many';
 COMMENT ON FUNCTION po_schedule(text) IS
 	'has pg_cron run po_scan_expirations() daily, or at the times given as in a crontab; what it did';
+COMMENT ON FUNCTION po_enable_row_security(text) IS 'puts policies by account on all tables: a session sees the account that the setting names; null takes them away; how many tables';
 COMMENT ON FUNCTION po_check_integrity() IS 'where balances, ledger and invoices disagree; no row when all is well';
 COMMENT ON FUNCTION po_seed_trigger() IS 'trigger of the reference tables: keeps seed rows';
 COMMENT ON FUNCTION po_append_only_trigger() IS 'trigger of po_ledger and po_change_log: rows are only added, and only by po_mgmt';
@@ -2030,8 +2069,9 @@ SELECT pg_catalog.pg_extension_config_dump('po_change_log', '');
 SELECT pg_catalog.pg_extension_config_dump('po_change_log_change_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('po_notification', '');
 SELECT pg_catalog.pg_extension_config_dump('po_notification_notification_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('po_row_security', '');
 
 --
 -- Reference data is nobody's secret; all else is granted by the owner
 --
-GRANT SELECT ON po_seller, po_seller_alias, po_taxonomy, po_seller_line_type TO PUBLIC;
+GRANT SELECT ON po_seller, po_seller_alias, po_taxonomy, po_seller_line_type, po_row_security TO PUBLIC;

@@ -73,6 +73,9 @@ typedef enum PoStatement
 	PO_LOCK_EXPIRATION,
 	PO_EXTEND_ORDER,
 	PO_EXTEND_LINE_ITEMS,
+	PO_READ_POLICIES,
+	PO_FORGET_POLICIES,
+	PO_RECORD_POLICIES,
 	PO_SCHEDULE,
 	/* the store's own writes, which the triggers let pass */
 	PO_FIRST_WRITE,
@@ -329,5 +332,9 @@ extern PoNotice *po_read_reminders(Oid schema, const Datum *args, const char *nu
 extern uint64 po_write_notifications(Oid schema, PoStatement statement,
 									 const PoNotification *notifications,
 									 int nnotifications);
+
+/* ---- store_policy.c ---- */
+
+extern int64 po_write_policies(Oid schema, const char *setting);
 
 #endif							/* PO_STORE_H */

@@ -287,6 +287,26 @@ static const PoStatementText statements[PO_NSTATEMENTS] = {
 	[PO_EXTEND_LINE_ITEMS] = {"ttmm",
 		"UPDATE @.po_line_item SET end_month = $4 WHERE account_id" EQ "$1"
 		" AND po_number" EQ "$2 AND end_month OPERATOR(@.=) $3"},
+	/* the extension's tables that are by account, whichever there are; our policy, and others */
+	[PO_READ_POLICIES] = {"",
+		"SELECT pg_catalog.format('%I.%I', n.nspname, c.relname),"
+		" EXISTS (SELECT FROM pg_catalog.pg_policy p WHERE p.polrelid" EQ "c.oid"
+		" AND p.polname" EQ "'po_mgmt_account'),"
+		" EXISTS (SELECT FROM pg_catalog.pg_policy p WHERE p.polrelid" EQ "c.oid"
+		" AND p.polname OPERATOR(pg_catalog.<>) 'po_mgmt_account')"
+		" FROM pg_catalog.pg_extension e"
+		" JOIN pg_catalog.pg_depend d ON d.refobjid" EQ "e.oid AND d.deptype" EQ "'e'"
+		" AND d.refclassid" EQ "'pg_catalog.pg_extension'::pg_catalog.regclass"
+		" AND d.classid" EQ "'pg_catalog.pg_class'::pg_catalog.regclass"
+		" JOIN pg_catalog.pg_class c ON c.oid" EQ "d.objid AND c.relkind" EQ "'r'"
+		" JOIN pg_catalog.pg_namespace n ON n.oid" EQ "c.relnamespace"
+		" JOIN pg_catalog.pg_attribute a ON a.attrelid" EQ "c.oid AND a.attname" EQ "'account_id'"
+		" WHERE e.extname" EQ "'po_mgmt' ORDER BY c.relname"},
+	[PO_FORGET_POLICIES] = {"t",
+		"DELETE FROM @.po_row_security WHERE ($1" EQ "setting) IS NOT TRUE"},
+	[PO_RECORD_POLICIES] = {"t",
+		"INSERT INTO @.po_row_security (setting, enabled_at)"
+		" SELECT $1, @.po_now() WHERE $1 IS NOT NULL ON CONFLICT DO NOTHING"},
 	[PO_SCHEDULE] = {"ttt", "SELECT cron.schedule($1, $2, $3)"},
 	[PO_READ_BOOKED] = {"ttt",
 		"SELECT " PO_INVOICE_COLUMNS ", COALESCE(associated_at, recorded_at), associated_by,"

@@ -268,6 +268,7 @@ insert_as_owner(PoTrigger *trigger)
 
 	po_flight_next_row(trigger->schema);
 	normalize(trigger);
+	po_check_policies(trigger, Anum_invoice_account_id);
 	if (!po_is_null(trigger->new, Anum_invoice_account_id))
 		account = po_statement_account(trigger->schema,
 								   po_text(trigger->new, Anum_invoice_account_id),

@@ -284,6 +284,7 @@ before_insert(PoTrigger *trigger)
 				po_text_trim(po_text(trigger->new, Anum_line_item_line_number)));
 	check_row(trigger);
 
+	po_check_policies(trigger, Anum_line_item_account_id);
 	po_become_owner(trigger, &caller);
 	check_against_order(trigger, true);
 	id = po_next_id(trigger->schema, "po_line_item_id_seq");

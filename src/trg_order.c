@@ -173,6 +173,7 @@ before_insert(PoTrigger *trigger)
 	po_require(trigger, Anum_order_account_id, "Give the payer's account id.");
 	po_check_number(po_text(trigger->new, Anum_order_account_id), "account id");
 
+	po_check_policies(trigger, Anum_order_account_id);
 	po_become_owner(trigger, &caller);
 	account = account_of(trigger);
 	normalize(trigger);

@@ -184,6 +184,10 @@ SELECT po_repair('777788889999'), po_repair('777788889999') AS again;
 
 SELECT count(*) FROM po_check_integrity() WHERE account_id = '777788889999';
 
+SELECT po_enable_row_security('app.account_id') > 0 AS enabled;
+
+SELECT po_enable_row_security(NULL) > 0 AS disabled;
+
 SELECT po_scan_expirations('2026-10-30') AS oct_30, po_scan_expirations('2026-10-31') AS oct_31,
 	po_scan_expirations('2026-10-31') AS again, po_scan_expirations('2026-12-25') AS dec_25;
 
