@@ -1,6 +1,7 @@
 # po_mgmt: AWS-style purchase order management in PostgreSQL
 #
-#   make && sudo make install    build, and install into the server of pg_config
+#   make && sudo make install    build, and install into the server of pg_config; po-notifier, too,
+#                                where libcurl's development files are
 #   make check                   all tests, in a private cluster (see test/run.sh)
 #   make check SUITE=regress     one suite: regress, isolation, pgtap, tap or unit
 #   make check-all               all tests on PostgreSQL 15, 17 and 18 (see test/all.sh)
