@@ -109,7 +109,8 @@ check_here() {
 # meanwhile is mounted in a name space of its own, so that nothing of it stays if it is killed.
 make_chroot() { # make_chroot VERSION DIRECTORY, in a process of its own
 	local packages="postgresql-$1,postgresql-$1-pgtap,libtap-parser-sourcehandler-pgtap-perl"
-	packages+=,postgresql-$1-cron,libipc-run-perl,make,gcc,libc6-dev,diffutils
+	packages+=,libipc-run-perl,make,gcc,libc6-dev,diffutils
+	packages+=,postgresql-$1-cron,libcurl4-openssl-dev,python3-aiosmtpd,openssl
 	local config=/etc/postgresql-common/createcluster.d
 	local unpack="cd /tmp; apt-get -q download postgresql-server-dev-$1 libpq-dev;
 		for f in *.deb; do dpkg -x \$f /; done; rm *.deb"
