@@ -576,12 +576,15 @@ CREATE TABLE po_line_item (
 	description text,
 	created_at timestamptz NOT NULL,
 	updated_at timestamptz NOT NULL,
+	agreement_moved_to text COLLATE "C",
 	PRIMARY KEY (account_id, line_item_id),
 	UNIQUE (account_id, po_number, line_number),
 	FOREIGN KEY (account_id, po_number) REFERENCES po_order ON DELETE CASCADE
 ) WITH (fillfactor = 80);
 -- answers one type of one order in one month; the months are keys so that line items of other months are not fetched
 CREATE INDEX po_line_item_match ON po_line_item (account_id, po_number, line_type, start_month, end_month);
+-- the line items of a marketplace agreement, when it gets another order
+CREATE INDEX po_line_item_agreement ON po_line_item (account_id, agreement_id) WHERE agreement_id IS NOT NULL;
 CREATE SEQUENCE po_line_item_id_seq OWNED BY po_line_item.line_item_id;
 
 CREATE TABLE po_contact (
@@ -1035,6 +1038,39 @@ CREATE FUNCTION po_schedule(schedule text DEFAULT '15 5 * * *') RETURNS text
 	LANGUAGE C VOLATILE PARALLEL UNSAFE;
 
 REVOKE EXECUTE ON FUNCTION po_scan_expirations(date), po_schedule(text) FROM PUBLIC;
+
+--
+-- Marketplace
+--
+CREATE FUNCTION po_marketplace_purchase(account_id text, po_number text, bill_from text,
+		agreement_id text, start_month po_month, end_month po_month, amount numeric DEFAULT 0,
+		line_number text DEFAULT NULL, description text DEFAULT NULL)
+	RETURNS text
+	AS 'MODULE_PATHNAME', 'po_marketplace_purchase'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+CREATE FUNCTION po_marketplace_payment(account_id text, po_number text, agreement_id text,
+		month po_month, amount numeric, line_number text DEFAULT NULL, description text DEFAULT NULL)
+	RETURNS text
+	AS 'MODULE_PATHNAME', 'po_marketplace_payment'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+CREATE FUNCTION po_marketplace_change_order(account_id text, agreement_id text, po_number text)
+	RETURNS text
+	AS 'MODULE_PATHNAME', 'po_marketplace_change_order'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+REVOKE EXECUTE ON FUNCTION
+	po_marketplace_purchase(text, text, text, text, po_month, po_month, numeric, text, text),
+	po_marketplace_payment(text, text, text, po_month, numeric, text, text),
+	po_marketplace_change_order(text, text, text) FROM PUBLIC;
+
+COMMENT ON FUNCTION po_marketplace_purchase(text, text, text, text, po_month, po_month, numeric, text, text) IS
+	'adds a marketplace contract to an order, which is made or goes on where need be; the line number';
+COMMENT ON FUNCTION po_marketplace_payment(text, text, text, po_month, numeric, text, text) IS
+	'adds a payment of a flexible payment schedule to the order of its contract; the line number';
+COMMENT ON FUNCTION po_marketplace_change_order(text, text, text) IS
+	'gives the future invoices of a marketplace agreement another order; the line number there';
 
 --
 -- Associations that change later
@@ -1822,7 +1858,7 @@ COMMENT ON COLUMN po_account.max_contacts IS 'limit of contacts of one order';
 COMMENT ON COLUMN po_account.alert_thresholds IS 'shares of the total value, 0 to 1: a balance that falls below one is to be notified';
 COMMENT ON COLUMN po_account.bill_to IS 'billing address, for your own use';
 COMMENT ON COLUMN po_account.payment_terms IS 'payment terms, for your own use';
-COMMENT ON COLUMN po_account.marketplace_integration IS 'whether orders may be made by marketplace purchases';
+COMMENT ON COLUMN po_account.marketplace_integration IS 'whether a marketplace invoice that asks for an order that is not there makes it';
 COMMENT ON COLUMN po_account.closed_through IS 'last closed billing month: what is booked up to it cannot change; null: none is closed';
 COMMENT ON COLUMN po_account.created_at IS 'written by po_mgmt: when the row was inserted; given only for history, such as a restore';
 COMMENT ON COLUMN po_account.booked_at IS 'written by po_mgmt: when the account was last booked on or its configuration changed; the lock of the account';
@@ -1869,6 +1905,8 @@ COMMENT ON COLUMN po_line_item.agreement_id IS 'only invoices of this agreement 
 COMMENT ON COLUMN po_line_item.description IS 'for your own use';
 COMMENT ON COLUMN po_line_item.created_at IS 'written by po_mgmt: when the row was inserted; given only for history, such as a restore';
 COMMENT ON COLUMN po_line_item.updated_at IS 'written by po_mgmt: when a user last changed the line item; not moved by invoices';
+COMMENT ON COLUMN po_line_item.agreement_moved_to IS 'written by po_mgmt: order that invoices of the agreement go to now, see po_marketplace_change_order()';
+COMMENT ON INDEX po_line_item_agreement IS 'line items of an agreement';
 COMMENT ON INDEX po_line_item_pkey IS 'one row for each id';
 COMMENT ON INDEX po_line_item_account_id_po_number_line_number_key IS 'one row for each number of an order';
 COMMENT ON INDEX po_line_item_match IS 'for matching: line items of one type of an order in a month';

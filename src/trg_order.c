@@ -309,7 +309,8 @@ before_update(PoTrigger *trigger)
 	po_become(&caller);
 
 	stamp = Max(po_clock_stamp(), account->booked_at);
-	po_set_time(trigger->new, Anum_order_updated_at, stamp);
+	if (!po_marketplace_is_writing())
+		po_set_time(trigger->new, Anum_order_updated_at, stamp);
 	if (po_changed(trigger, Anum_order_expiration_month))
 		set_expiration_day(trigger, stamp, account);
 }

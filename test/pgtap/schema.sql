@@ -45,7 +45,7 @@ INSERT INTO want VALUES
 	'balance_tracked boolean ! = false', 'amount numeric !', 'quantity numeric ! = 1', 'tax numeric ! = 0',
 	'tax_kind text ! = ''absolute''::text', 'total_value numeric ! generated',
 	'consumed_before numeric ! = 0', 'balance numeric', 'agreement_id text', 'description text',
-	'created_at timestamp with time zone !', 'updated_at timestamp with time zone !']),
+	'created_at timestamp with time zone !', 'updated_at timestamp with time zone !', 'agreement_moved_to text']),
 ('po_contact', ARRAY['account_id text !', 'po_number text !', 'email text !', 'name text', 'title text',
 	'phone text', 'created_at timestamp with time zone !']),
 ('po_account_member', ARRAY['member_account_id text !', 'account_id text !',
@@ -108,7 +108,7 @@ FROM unnest('{account,order,line_item,contact,invoice,notification}'::text[]) p;
 SELECT is_empty($$
 	SELECT t.name, a.attname FROM ext_tables t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0
 	JOIN pg_collation c ON c.oid = a.attcollation
-	WHERE a.attname ~ '^(account_id|member_account_id|bill_from|alias|(requested_)?po_number|(requested_)?line_number|invoice_id|original_invoice_id|agreement_id|email|tax_registration_numbers?)$'
+	WHERE a.attname ~ '^(account_id|member_account_id|bill_from|alias|(requested_)?po_number|(requested_)?line_number|invoice_id|original_invoice_id|agreement_id|agreement_moved_to|email|tax_registration_numbers?)$'
 	AND c.collname <> 'C'$$, 'identifiers compare by bytes');
 
 --
@@ -271,6 +271,9 @@ INSERT INTO want_functions VALUES
 	('po_suspend(account_id text, po_number text) -> text c volatile unsafe'),
 	('po_activate(account_id text, po_number text) -> text c volatile unsafe'),
 	('po_extend(account_id text, po_number text, expiration_month po_month, line_items boolean DEFAULT false) -> text c volatile unsafe'),
+	('po_marketplace_purchase(account_id text, po_number text, bill_from text, agreement_id text, start_month po_month, end_month po_month, amount numeric DEFAULT 0, line_number text DEFAULT NULL::text, description text DEFAULT NULL::text) -> text c volatile unsafe'),
+	('po_marketplace_payment(account_id text, po_number text, agreement_id text, month po_month, amount numeric, line_number text DEFAULT NULL::text, description text DEFAULT NULL::text) -> text c volatile unsafe'),
+	('po_marketplace_change_order(account_id text, agreement_id text, po_number text) -> text c volatile unsafe'),
 	('po_assign_invoice(account_id text, bill_from text, invoice_id text, po_number text, line_number text DEFAULT NULL::text, reason text DEFAULT NULL::text) -> po_invoice c volatile unsafe'),
 	('po_release_invoice(account_id text, bill_from text, invoice_id text, reason text DEFAULT NULL::text) -> po_invoice c volatile unsafe'),
 	('po_void_invoice(account_id text, bill_from text, invoice_id text, reason text DEFAULT NULL::text) -> po_invoice c volatile unsafe'),
@@ -329,7 +332,7 @@ SELECT is_empty($$SELECT pg_describe_object(classid, objid, 0) FROM ext
 --
 SELECT set_eq($$SELECT proname::text FROM ext_functions WHERE NOT has_function_privilege('public', oid, 'EXECUTE')$$, $$
 	SELECT proname::text FROM ext_functions WHERE prorettype = 'trigger'::regtype
-	UNION VALUES ('po_suspend'), ('po_activate'), ('po_extend'), ('po_assign_invoice'), ('po_release_invoice'), ('po_void_invoice'),
+	UNION VALUES ('po_suspend'), ('po_activate'), ('po_extend'), ('po_marketplace_purchase'), ('po_marketplace_payment'), ('po_marketplace_change_order'), ('po_assign_invoice'), ('po_release_invoice'), ('po_void_invoice'),
 		('po_rematch_invoice'), ('po_rematch_unassociated'), ('po_repair'), ('po_scan_expirations'), ('po_schedule'), ('po_enable_row_security')$$, 'EXECUTE is revoked from PUBLIC on what changes something, and on trigger functions');
 SELECT is_empty($$SELECT oid::regprocedure FROM ext_functions WHERE provolatile = 'v' AND has_function_privilege('public', oid, 'EXECUTE')$$,
 	'nothing volatile may be executed by PUBLIC');
