@@ -142,6 +142,7 @@ have_prove() { have prove && have_perl_module Test::More; }
 have_curl_headers() { printf '#include <curl/curl.h>\n' | gcc -E - >/dev/null 2>&1; }
 have_aiosmtpd() { /usr/bin/python3 -c 'import aiosmtpd' >/dev/null 2>&1; }
 have_pg_cron() { [ -f "$PGSHARE/extension/pg_cron.control" ]; }
+have_browser() { have chromium || have chromium-browser || have google-chrome; }
 have_test_cluster() { [ -f "$PGXSDIR/src/test/perl/PostgreSQL/Test/Cluster.pm" ]; }
 
 locate_server() {
@@ -207,6 +208,8 @@ find_missing() {
 				have openssl || missing openssl 'openssl (certificates for tests)'
 				have_test_cluster ||
 					missing "postgresql-server-dev-$PGVERSION" "PostgreSQL::Test::Cluster (tests with several servers or sessions)"
+				# it does not run without /proc
+				[ ! -d /proc/self ] || have_browser || missing chromium 'a browser (test of the report)'
 				;;
 			chroot)
 				have mmdebstrap || missing mmdebstrap 'mmdebstrap (makes a small Debian with another PostgreSQL)'

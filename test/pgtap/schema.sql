@@ -286,6 +286,8 @@ INSERT INTO want_functions VALUES
 	('po_backtest(account_id text, from_month po_month DEFAULT NULL::po_month, to_month po_month DEFAULT NULL::po_month, OUT billing_month po_month, OUT bill_from text, OUT invoice_id text, OUT amount numeric, OUT currency text, OUT association_kind text, OUT po_number text, OUT line_number text, OUT would_po_number text, OUT would_line_number text, OUT moves boolean, OUT reason text) -> SETOF record sql stable safe'),
 	('po_coverage(account_id text, from_month po_month, to_month po_month, amount numeric DEFAULT 0.01, OUT bill_from text, OUT line_type po_line_type, OUT currency text, OUT billing_month po_month, OUT po_number text, OUT line_number text, OUT item_type po_line_type, OUT covers boolean, OUT balance numeric) -> SETOF record sql stable strict safe'),
 	('po_focus_charges(charges regclass, OUT bill_from text, OUT account_id text, OUT billing_month po_month, OUT charge_category text, OUT currency text, OUT invoice_id text, OUT other_publisher boolean, OUT billed_cost numeric, OUT left_out text) -> SETOF record plpgsql stable strict restricted'),
+	('po_html(value text) -> text sql immutable strict safe'), ('po_html(value numeric) -> text sql immutable strict safe'),
+	('po_report(account_id text) -> text sql stable strict safe'),
 	('po_invoices_from_focus(charges regclass) -> SETOF po_invoice plpgsql stable strict restricted'),
 	('po_balance_at(account_id text, po_number text, line_number text, at timestamp with time zone) -> numeric sql stable strict safe'),
 	('po_check_integrity(OUT account_id text, OUT po_number text, OUT line_number text, OUT line_item_id bigint, OUT violation text, OUT expected text, OUT found text) -> SETOF record sql stable safe');

@@ -233,6 +233,9 @@ FROM po_backtest('777788889999', '2026-02', '2026-02')
 SELECT line_type, billing_month, po_number, line_number, item_type, covers, balance
 FROM po_coverage('777788889999', '2026-12', '2027-01') WHERE bill_from = 'AWS Inc.';
 
+SELECT substring(po_report('777788889999') FROM '<title>.*?</title>') AS title,
+	po_report('777788889999') ~ '<td[^>]*>AWS EMEA SARL</td>' AS has_its_seller;
+
 CREATE TABLE charges ("BillingAccountId" text, "BillingPeriodStart" timestamptz, "ChargeCategory" text,
 	"BilledCost" numeric, "BillingCurrency" text, "InvoiceIssuerName" text, "InvoiceId" text);
 INSERT INTO charges VALUES
