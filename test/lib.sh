@@ -140,6 +140,7 @@ have_cc() { have gcc && printf '#include <stdio.h>\n' | gcc -E - >/dev/null 2>&1
 have_perl_module() { perl "-M$1" -e 1 >/dev/null 2>&1; }
 have_prove() { have prove && have_perl_module Test::More; }
 have_pg_cron() { [ -f "$PGSHARE/extension/pg_cron.control" ]; }
+have_plproxy() { [ -f "$PGSHARE/extension/plproxy.control" ]; }
 have_test_cluster() { [ -f "$PGXSDIR/src/test/perl/PostgreSQL/Test/Cluster.pm" ]; }
 
 locate_server() {
@@ -200,6 +201,8 @@ find_missing() {
 					missing libipc-run-perl "Perl's IPC::Run (tests with several servers or sessions)"
 				have_pg_cron ||
 					missing "postgresql-$PGVERSION-cron" "pg_cron for PostgreSQL $PGVERSION (tests of scheduled jobs)"
+				have_plproxy ||
+					missing "postgresql-$PGVERSION-plproxy" "PL/Proxy for PostgreSQL $PGVERSION (tests with sharded accounts)"
 				have_test_cluster ||
 					missing "postgresql-server-dev-$PGVERSION" "PostgreSQL::Test::Cluster (tests with several servers or sessions)"
 				;;
