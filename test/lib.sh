@@ -206,6 +206,7 @@ find_missing() {
 				have_curl_headers || missing libcurl4-openssl-dev "libcurl's development files (po-notifier)"
 				have_aiosmtpd || missing python3-aiosmtpd "Python's aiosmtpd (a mail server for tests)"
 				have openssl || missing openssl 'openssl (certificates for tests)'
+				have pgbouncer || missing pgbouncer 'pgbouncer (tests behind a pooler)'
 				have_test_cluster ||
 					missing "postgresql-server-dev-$PGVERSION" "PostgreSQL::Test::Cluster (tests with several servers or sessions)"
 				# it does not run without /proc
