@@ -209,6 +209,7 @@ find_missing() {
 				have openssl || missing openssl 'openssl (certificates for tests)'
 				have_plproxy ||
 					missing "postgresql-$PGVERSION-plproxy" "PL/Proxy for PostgreSQL $PGVERSION (tests with sharded accounts)"
+				have pgbouncer || missing pgbouncer 'pgbouncer (tests behind a pooler)'
 				have_test_cluster ||
 					missing "postgresql-server-dev-$PGVERSION" "PostgreSQL::Test::Cluster (tests with several servers or sessions)"
 				# it does not run without /proc
