@@ -605,6 +605,7 @@ CREATE TABLE po_account_member (
 	created_at timestamptz NOT NULL,
 	CHECK (member_account_id <> account_id)
 );
+CREATE INDEX po_account_member_payer ON po_account_member (account_id);
 
 --
 -- The books: invoices with their association, the ledger, the change log, the outbox
@@ -1023,8 +1024,23 @@ CREATE FUNCTION po_extend(account_id text, po_number text, expiration_month po_m
 	AS 'MODULE_PATHNAME', 'po_extend'
 	LANGUAGE C VOLATILE PARALLEL UNSAFE;
 
+CREATE FUNCTION po_copy_order(account_id text, po_number text, new_po_number text,
+		effective_month po_month, expiration_month po_month) RETURNS po_order
+	AS 'MODULE_PATHNAME', 'po_copy_order'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+CREATE FUNCTION po_move_member(member_account_id text, account_id text) RETURNS text
+	AS 'MODULE_PATHNAME', 'po_move_member'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
 REVOKE EXECUTE ON FUNCTION po_suspend(text, text), po_activate(text, text),
-	po_extend(text, text, po_month, boolean) FROM PUBLIC;
+	po_extend(text, text, po_month, boolean),
+	po_copy_order(text, text, text, po_month, po_month), po_move_member(text, text) FROM PUBLIC;
+
+COMMENT ON FUNCTION po_copy_order(text, text, text, po_month, po_month) IS
+	'an order again under another number, with its line items and contacts, for other months and with full balances; the new order';
+COMMENT ON FUNCTION po_move_member(text, text) IS
+	'gives a linked account another payer, for the invoices from then on; the payer before';
 
 --
 -- Notifications
@@ -2168,6 +2184,7 @@ COMMENT ON TABLE po_account_member IS 'which payer a linked account belongs to';
 COMMENT ON COLUMN po_account_member.member_account_id IS 'the linked account';
 COMMENT ON COLUMN po_account_member.account_id IS 'its payer';
 COMMENT ON COLUMN po_account_member.created_at IS 'written by po_mgmt: when the row was inserted; given only for history, such as a restore';
+COMMENT ON INDEX po_account_member_payer IS 'linked accounts of a payer';
 COMMENT ON INDEX po_account_member_pkey IS 'one payer for each linked account';
 
 -- po_invoice

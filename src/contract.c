@@ -14,14 +14,21 @@
 
 static const char transaction[] = "marketplace.transaction";
 
-/* purchases of an account come one after another, as its bookings do */
+/*
+ * Purchases of an account come one after another, as its bookings do, and its
+ * first ones too: it is made with its defaults where it is not there.
+ */
 void
 po_contract_lock(Oid schema, text *account_id)
 {
 	PoIdentity	caller;
 
 	po_become_table_owner(schema, PO_ACCOUNT, &caller);
-	po_statement_account(schema, account_id, PO_FOR_CONFIGURATION);
+	if (po_statement_account(schema, account_id, PO_FOR_CONFIGURATION) == NULL)
+	{
+		po_add_account(schema, account_id);
+		po_statement_account(schema, account_id, PO_FOR_CONFIGURATION);
+	}
 	po_become(&caller);
 }
 
@@ -104,24 +111,33 @@ is_transaction(const PoInvoice *invoice)
 							   VARSIZE_ANY_EXHDR(invoice->line_type));
 }
 
-/* an invoice of a contract that asks for an order which is not there */
 static bool
-asks_for_new_order(Oid schema, const PoInvoice *invoice)
+order_is_there(Oid schema, const PoInvoice *invoice)
 {
-	Datum		account_id = PointerGetDatum(invoice->account_id);
 	PoOrder		order;
 
-	return !invoice->is_credit_memo && invoice->agreement_id != NULL &&
-		invoice->requested_po_number != NULL && is_transaction(invoice) &&
-		po_ask(schema, PO_READ_INTEGRATION, &account_id) != PO_NO &&
-		!po_newest_order(schema, invoice->account_id, invoice->requested_po_number, &order);
+	return po_newest_order(schema, invoice->account_id, invoice->requested_po_number, &order);
 }
 
-/* would the order be refused? then the invoice stays without one */
+/* an invoice of a contract that asks for an order which is not there, in an open month */
+static bool
+asks_for_new_order(Oid schema, const PoInvoice *invoice, const PoAccount *account)
+{
+	return !invoice->is_credit_memo && invoice->agreement_id != NULL &&
+		invoice->requested_po_number != NULL && is_transaction(invoice) &&
+		(account == NULL || !account->is_closed ||
+		 invoice->billing_month > account->closed_through) &&
+		!order_is_there(schema, invoice);
+}
+
+/* is integration on, and would the order be accepted? else the invoice stays without one */
 static bool
 may_be_made(Oid schema, const PoContract *contract, const PoAccount *account)
 {
-	return po_is_number(contract->po_number) &&
+	Datum		account_id = PointerGetDatum(contract->account_id);
+
+	return po_ask(schema, PO_READ_INTEGRATION, &account_id) != PO_NO &&
+		po_is_number(contract->po_number) &&
 		(contract->line_number == NULL || po_is_number(contract->line_number)) &&
 		po_seller_may_bill(schema, contract->bill_from, cstring_to_text(transaction)) &&
 		(account == NULL || po_limit_has_room(schema, account, contract->end_month));
@@ -154,13 +170,17 @@ po_contract_for_invoice(Oid schema, const PoInvoice *invoice, const PoAccount *a
 {
 	PoContract	contract;
 
-	if (!asks_for_new_order(schema, invoice) ||
-		(account != NULL && account->is_closed &&
-		 invoice->billing_month <= account->closed_through))
+	if (!asks_for_new_order(schema, invoice, account))
 		return false;
 	contract_of_invoice(&contract, invoice, account);
 	if (!may_be_made(schema, &contract, account))
 		return false;
+	if (account == NULL)
+	{
+		po_contract_lock(schema, invoice->account_id);
+		if (order_is_there(schema, invoice))
+			return true;		/* another session was faster */
+	}
 	/* users' triggers fire as the owner */
 	po_check_triggers(schema, PO_ORDER);
 	po_check_triggers(schema, PO_LINE_ITEM);

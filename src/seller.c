@@ -1,6 +1,6 @@
 /*
  * seller.c
- *		Sellers.  See seller.h.
+ *		Sellers and payers.  See seller.h.
  */
 #include "postgres.h"
 
@@ -12,42 +12,50 @@
 #include "seller.h"
 #include "statement.h"
 
+/* by the index of one table, as the owner, on the newest rows */
 static text *
-read_seller_name(Oid schema, text *name)
+read_name(Oid schema, text *(*read) (PoReader *, text *), text *name)
 {
 	PoReader   *reader;
-	text	   *seller;
+	text	   *found;
 
 	po_see_newest();
 	reader = po_reader_open(schema, true);
-	seller = po_read_alias(reader, name);
+	found = read(reader, name);
 	po_reader_close(reader);
 	PopActiveSnapshot();
-	return seller != NULL ? seller : name;
+	return found;
 }
 
 /* remembers the last one, for a load has few sellers */
 text *
 po_seller_name(Oid schema, text *name)
 {
-	static uint64 generation;
-	static text *last_name = NULL;
-	static text *last_seller;
+	static PoLastRead last;
 	text	   *seller;
-	MemoryContext caller;
 
-	if (name == NULL)
-		return NULL;
-	if (last_name != NULL && generation == po_statement_generation() &&
-		po_text_equal(name, last_name))
-		return DatumGetTextPCopy(PointerGetDatum(last_seller));
-	seller = read_seller_name(schema, name);
-	caller = MemoryContextSwitchTo(po_statement_memory());
-	last_seller = DatumGetTextPCopy(PointerGetDatum(seller));
-	last_name = DatumGetTextPCopy(PointerGetDatum(name));
-	MemoryContextSwitchTo(caller);
-	generation = po_statement_generation();
+	if (name == NULL || po_statement_recall(&last, name, &seller))
+		return name == NULL ? NULL : seller;
+	seller = read_name(schema, po_read_alias, name);
+	if (seller == NULL)
+		seller = name;
+	po_statement_remember(&last, name, seller);
 	return seller;
+}
+
+/* the same for the payer of an account that is linked to one */
+text *
+po_payer_of(Oid schema, text *account_id)
+{
+	static PoLastRead last;
+	text	   *payer;
+
+	if (!po_statement_recall(&last, account_id, &payer))
+	{
+		payer = read_name(schema, po_read_payer, account_id);
+		po_statement_remember(&last, account_id, payer);
+	}
+	return payer;
 }
 
 /* the seller, or type, that a row refers to; it stays for the transaction */

@@ -1,6 +1,7 @@
 /*
  * seller.h
- *		Sellers: their names, and which types of charge they bill.  As the owner.
+ *		Sellers: their names, and which types of charge they bill; and the payers
+ *		of linked accounts.  As the owner.
  */
 #ifndef PO_SELLER_H
 #define PO_SELLER_H
@@ -9,6 +10,9 @@
 
 /* the seller's own name for a name or an alias; the name itself if unknown */
 extern text *po_seller_name(Oid schema, text *name);
+
+/* the payer that a linked account belongs to; NULL for any other account */
+extern text *po_payer_of(Oid schema, text *account_id);
 
 /* errors where it is not known; is it enabled? */
 extern bool po_require_seller(Oid schema, text *bill_from);

@@ -89,6 +89,27 @@ po_statement_memory(void)
 	return memory;
 }
 
+bool
+po_statement_recall(const PoLastRead *last, text *name, text **value)
+{
+	if (last->name == NULL || last->generation != generation ||
+		!po_text_equal(name, last->name))
+		return false;
+	*value = po_text_copy(last->value);
+	return true;
+}
+
+void
+po_statement_remember(PoLastRead *last, text *name, text *value)
+{
+	MemoryContext caller = MemoryContextSwitchTo(po_statement_memory());
+
+	last->name = po_text_copy(name);
+	last->value = po_text_copy(value);
+	last->generation = generation;
+	MemoryContextSwitchTo(caller);
+}
+
 void
 po_statement_forget_accounts(void)
 {

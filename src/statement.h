@@ -31,6 +31,17 @@ extern uint64 po_statement_generation(void);
 extern MemoryContext po_statement_memory(void);
 extern void po_statement_forget_memory(void);
 
+/* the last value that was read for a name, good until something could change it */
+typedef struct PoLastRead
+{
+	uint64		generation;
+	text	   *name;
+	text	   *value;			/* or NULL */
+} PoLastRead;
+
+extern bool po_statement_recall(const PoLastRead *last, text *name, text **value);
+extern void po_statement_remember(PoLastRead *last, text *name, text *value);
+
 /*
  * For triggers that do something once a statement, such as to count what is
  * in the table against a limit.  A BEFORE ROW trigger says that rows are on

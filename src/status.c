@@ -1,6 +1,7 @@
 /*
  * status.c
- *		The SQL functions po_suspend, po_activate and po_extend.
+ *		The SQL functions po_suspend, po_activate, po_extend, po_copy_order and
+ *		po_move_member.
  *
  * They update as the user who calls them, with his rights; the triggers check
  * what they check for any update.
@@ -124,4 +125,99 @@ po_extend(PG_FUNCTION_ARGS)
 		SPI_finish();
 	}
 	PG_RETURN_TEXT_P(status);
+}
+
+/* ---- po_copy_order ---- */
+
+static void
+check_arguments(FunctionCallInfo fcinfo, const char *const *names)
+{
+	for (int i = 0; i < PG_NARGS(); i++)
+		if (PG_ARGISNULL(i))
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("%s must not be null", names[i]),
+					 errhint("Give all arguments.")));
+}
+
+/* line items move as far as the first month does; none may begin after the last one */
+static void
+check_fits(Oid schema, Datum account_id, Datum po_number, PoMonth before, PoMonth effective,
+		   PoMonth expiration)
+{
+	Datum		args[] = {
+		account_id, po_number, PoMonthGetDatum(before), PoMonthGetDatum(effective),
+		PoMonthGetDatum(expiration)
+	};
+	char	   *beyond = po_list(schema, PO_READ_BEYOND, args);
+	char		month[PO_MONTH_BUFSIZE];
+
+	if (beyond != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("line items of purchase order \"%s\" would begin after %s",
+						TextDatumGetCString(po_number), po_month_format(expiration, month)),
+				 errdetail("Line items: %s.", beyond),
+				 errhint("Give a later expiration month, or copy the order and its line items by INSERT.")));
+}
+
+PG_FUNCTION_INFO_V1(po_copy_order);
+Datum
+po_copy_order(PG_FUNCTION_ARGS)
+{
+	static const char *const names[] = {
+		"account_id", "po_number", "new_po_number", "effective_month", "expiration_month"
+	};
+	Oid			schema = get_func_namespace(fcinfo->flinfo->fn_oid);
+	Datum		args[7];
+	Datum		of_copy[2];
+	PoOrder		order;
+
+	check_arguments(fcinfo, names);
+	args[0] = PG_GETARG_DATUM(0);
+	args[1] = PointerGetDatum(po_text_trim(PG_GETARG_TEXT_PP(1)));
+	args[2] = PointerGetDatum(po_text_trim(PG_GETARG_TEXT_PP(2)));
+	if (args[1] == (Datum) 0 ||
+		!po_newest_order(schema, PG_GETARG_TEXT_PP(0), DatumGetTextPP(args[1]), &order))
+		po_report_no_order(PG_GETARG_TEXT_PP(0), PG_GETARG_TEXT_PP(1));
+	if (args[2] == (Datum) 0)
+		args[2] = PG_GETARG_DATUM(2);	/* for the error of such a number */
+	check_fits(schema, args[0], args[1], order.effective_month, PG_GETARG_PO_MONTH(3),
+			   PG_GETARG_PO_MONTH(4));
+	args[3] = PG_GETARG_DATUM(3);
+	args[4] = PG_GETARG_DATUM(4);
+	po_write(schema, PO_COPY_ORDER, args, NULL);
+	args[3] = PoMonthGetDatum(order.effective_month);
+	args[4] = PoMonthGetDatum(order.expiration_month);
+	args[5] = PG_GETARG_DATUM(3);
+	args[6] = PG_GETARG_DATUM(4);
+	po_write(schema, PO_COPY_LINE_ITEMS, args, NULL);
+	po_write(schema, PO_COPY_CONTACTS, args, NULL);
+	of_copy[0] = args[0];
+	of_copy[1] = args[2];
+	PG_RETURN_DATUM(po_read_datum(schema, PO_READ_ORDER_ROW, of_copy, NULL));
+}
+
+/* ---- po_move_member ---- */
+
+/* the payer that the account belonged to */
+PG_FUNCTION_INFO_V1(po_move_member);
+Datum
+po_move_member(PG_FUNCTION_ARGS)
+{
+	static const char *const names[] = {"member_account_id", "account_id"};
+	Datum		args[2];
+	text	   *before;
+
+	check_arguments(fcinfo, names);
+	args[0] = PG_GETARG_DATUM(0);
+	args[1] = PG_GETARG_DATUM(1);
+	before = po_read_text(get_func_namespace(fcinfo->flinfo->fn_oid), PO_MOVE_MEMBER, args, NULL);
+	if (before == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA_FOUND),
+				 errmsg("account \"%s\" belongs to no payer",
+						text_to_cstring(PG_GETARG_TEXT_PP(0))),
+				 errhint("Insert it into po_account_member.")));
+	PG_RETURN_TEXT_P(before);
 }

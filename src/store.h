@@ -62,6 +62,8 @@ typedef enum PoStatement
 	PO_READ_ACCOUNT_XMIN,
 	PO_READ_NOTICES,
 	PO_READ_REMINDERS,
+	PO_READ_PAYER,
+	PO_READ_MEMBER,
 	PO_READ_INTEGRATION,
 	PO_READ_AGREEMENT,
 	PO_READ_AGREEMENT_LINE,
@@ -80,6 +82,12 @@ typedef enum PoStatement
 	PO_READ_POLICIES,
 	PO_FORGET_POLICIES,
 	PO_RECORD_POLICIES,
+	PO_COPY_ORDER,
+	PO_READ_BEYOND,
+	PO_COPY_LINE_ITEMS,
+	PO_COPY_CONTACTS,
+	PO_READ_ORDER_ROW,
+	PO_MOVE_MEMBER,
 	PO_SCHEDULE,
 	/* the same for the marketplace: updated_at of orders does not move */
 	PO_FIRST_PURCHASE,
@@ -141,6 +149,7 @@ extern PoReader *po_reader_open_whole(Oid schema, const PoConfiguration *configu
 extern bool po_read_account(PoReader *reader, text *account_id, PoAccount *account);
 extern text *po_read_alias(PoReader *reader, text *alias);
 extern PoTristate po_read_out_of_cycle_only(PoReader *reader, PoLineType *line_type);
+extern text *po_read_payer(PoReader *reader, text *member_account_id);
 
 /*
  * A seller's orders that do not expire before a month, newest first; all of

@@ -312,7 +312,40 @@ static const PoStatementText statements[PO_NSTATEMENTS] = {
 	[PO_RECORD_POLICIES] = {"t",
 		"INSERT INTO @.po_row_security (setting, enabled_at)"
 		" SELECT $1, @.po_now() WHERE $1 IS NOT NULL ON CONFLICT DO NOTHING"},
+	[PO_COPY_ORDER] = {"tttmm",
+		"INSERT INTO @.po_order (account_id, po_number, bill_from, effective_month, expiration_month,"
+		" currency, description, ship_to, tax_registration_numbers, tags)"
+		" SELECT account_id, $3, bill_from, $4, $5, currency, description, ship_to,"
+		" tax_registration_numbers, tags FROM @.po_order WHERE account_id" EQ "$1 AND po_number" EQ "$2"},
+	/* what would begin after the last month, when months move as far as the first one does */
+	[PO_READ_BEYOND] = {"ttmmm",
+		"SELECT line_number FROM @.po_line_item WHERE account_id" EQ "$1 AND po_number" EQ "$2"
+		" AND start_month OPERATOR(@.+) ($4 OPERATOR(@.-) $3) OPERATOR(@.>) $5"
+		" ORDER BY line_item_id"},
+	[PO_COPY_LINE_ITEMS] = {"tttmmmm",
+		"INSERT INTO @.po_line_item (account_id, po_number, line_number, line_type, start_month,"
+		" end_month, balance_tracked, amount, quantity, tax, tax_kind, agreement_id, description)"
+		" SELECT account_id, $3, line_number, line_type,"
+		" start_month OPERATOR(@.+) ($6 OPERATOR(@.-) $4),"
+		" CASE WHEN end_month OPERATOR(@.=) $5 THEN $7"
+		" ELSE LEAST(end_month OPERATOR(@.+) ($6 OPERATOR(@.-) $4), $7) END,"
+		" balance_tracked, amount, quantity, tax, tax_kind, agreement_id, description"
+		" FROM @.po_line_item WHERE account_id" EQ "$1 AND po_number" EQ "$2 ORDER BY line_item_id"},
+	[PO_COPY_CONTACTS] = {"ttt",
+		"INSERT INTO @.po_contact (account_id, po_number, email, name, title, phone)"
+		" SELECT account_id, $3, email, name, title, phone FROM @.po_contact"
+		" WHERE account_id" EQ "$1 AND po_number" EQ "$2"},
+	[PO_READ_ORDER_ROW] = {"tt",
+		"SELECT o FROM @.po_order o WHERE account_id" EQ "$1 AND po_number" EQ "$2"},
+	[PO_MOVE_MEMBER] = {"tt",
+		"UPDATE @.po_account_member m SET account_id = $2 FROM"
+		" (SELECT account_id FROM @.po_account_member WHERE member_account_id" EQ "$1 FOR UPDATE) before"
+		" WHERE m.member_account_id" EQ "$1 RETURNING before.account_id"},
 	[PO_SCHEDULE] = {"ttt", "SELECT cron.schedule($1, $2, $3)"},
+	[PO_READ_PAYER] = {"t",
+		"SELECT account_id FROM @.po_account_member WHERE member_account_id" EQ "$1"},
+	[PO_READ_MEMBER] = {"t",
+		"SELECT 1 FROM @.po_account_member WHERE account_id" EQ "$1 LIMIT 1"},
 	[PO_READ_INTEGRATION] = {"t",
 		"SELECT marketplace_integration FROM @.po_account WHERE account_id" EQ "$1"},
 	/* the seller and currency of its last order, and all of its months */
@@ -474,6 +507,7 @@ static const char *const table_names[PO_NTABLES] = {
 	[PO_ORDER] = "po_order",
 	[PO_LINE_ITEM] = "po_line_item",
 	[PO_CONTACT] = "po_contact",
+	[PO_ACCOUNT_MEMBER] = "po_account_member",
 	[PO_INVOICE] = "po_invoice",
 	[PO_LEDGER] = "po_ledger",
 	[PO_CHANGE_LOG] = "po_change_log",

@@ -258,6 +258,22 @@ po_read_alias(PoReader *reader, text *alias)
 	return seller;
 }
 
+/* the payer of a linked account, or NULL */
+text *
+po_read_payer(PoReader *reader, text *member_account_id)
+{
+	static const AttrNumber attribute = Anum_member_account_id;
+	text	   *payer = NULL;
+	Datum		value;
+	bool		isnull;
+
+	if (read_by_key(reader, PO_ACCOUNT_MEMBER, PO_READ_PAYER,
+					PointerGetDatum(member_account_id), &attribute, 1, &value, &isnull))
+		payer = DatumGetTextPCopy(value);
+	read_by_key_end(reader, PO_ACCOUNT_MEMBER);
+	return payer;
+}
+
 /* what the taxonomy itself says of a type, without its ancestors */
 PoTristate
 po_read_out_of_cycle_only(PoReader *reader, PoLineType *line_type)

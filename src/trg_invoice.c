@@ -303,6 +303,19 @@ associate(PoTrigger *trigger, PoInvoice *invoice, const PoAccount *account,
 	return account;
 }
 
+/* an invoice of a linked account is the payer's */
+static void
+follow_payer(PoTrigger *trigger)
+{
+	text	   *account_id = po_text(trigger->new, Anum_invoice_account_id);
+	text	   *payer = account_id == NULL ? NULL : po_payer_of(trigger->schema, account_id);
+
+	if (payer == NULL)
+		return;
+	po_set_text(trigger->new, Anum_invoice_member_account_id, account_id);
+	po_set_text(trigger->new, Anum_invoice_account_id, payer);
+}
+
 static void
 insert_as_owner(PoTrigger *trigger)
 {
@@ -313,6 +326,7 @@ insert_as_owner(PoTrigger *trigger)
 
 	po_flight_next_row(trigger->schema);
 	normalize(trigger);
+	follow_payer(trigger);
 	po_check_policies(trigger, Anum_invoice_account_id);
 	if (!po_is_null(trigger->new, Anum_invoice_account_id))
 		account = po_statement_account(trigger->schema,

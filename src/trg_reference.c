@@ -211,6 +211,23 @@ po_append_only_trigger(PG_FUNCTION_ARGS)
 
 /* ---- tables that only need their system column ---- */
 
+/* a payer belongs to nobody, so that one look says who pays */
+static void
+check_one_step(Oid schema, text *member, text *payer)
+{
+	Datum		args[] = {PointerGetDatum(member), PointerGetDatum(payer)};
+	bool		is_payer = po_exists(schema, PO_READ_MEMBER, &args[0]);
+
+	if (is_payer || po_exists(schema, PO_READ_PAYER, &args[1]))
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("account \"%s\" cannot belong to account \"%s\"",
+						text_to_cstring(member), text_to_cstring(payer)),
+				 is_payer ? errdetail("It is the payer of other accounts.") :
+				 errdetail("That account belongs to a payer itself."),
+				 errhint("Link the accounts to the payer that pays in the end.")));
+}
+
 /* the payer of a member must be there; is_new() is false for a null, which NOT NULL refuses */
 static void
 check_payer(PoTrigger *trigger)
@@ -228,6 +245,9 @@ check_payer(PoTrigger *trigger)
 				 errmsg("account \"%s\" is not known", text_to_cstring(account_id)),
 				 errdetail("A linked account belongs to a payer that is a row of po_account."),
 				 errhint("Add the account first, or its first order.")));
+	check_one_step(trigger->schema, po_text(trigger->new, Anum_member_member_account_id),
+				   account_id);
+	po_statement_forget_memory();	/* of who pays for whom */
 }
 
 static void

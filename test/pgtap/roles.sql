@@ -39,7 +39,7 @@ SELECT set_eq($$SELECT r || ' ' || name || '.' || attname FROM roles, relations 
 SELECT is_empty($$SELECT r, name FROM roles, relations WHERE relkind = 'S' AND has_sequence_privilege(r, oid, 'USAGE, SELECT, UPDATE')$$, 'nobody has a right on a sequence');
 SELECT is_empty($$SELECT r, name FROM roles, relations JOIN pg_class c USING (oid) WHERE c.relkind <> 'S' AND EXISTS (SELECT FROM aclexplode(c.relacl) WHERE is_grantable AND grantee <> c.relowner)$$, 'nobody may grant on');
 
-CREATE TEMP TABLE managed AS SELECT unnest('{po_suspend,po_activate,po_extend,po_marketplace_purchase,po_marketplace_payment,po_marketplace_change_order,po_assign_invoice,po_release_invoice,po_void_invoice,po_rematch_invoice,po_rematch_unassociated}'::text[]) AS name;
+CREATE TEMP TABLE managed AS SELECT unnest('{po_suspend,po_activate,po_extend,po_copy_order,po_move_member,po_marketplace_purchase,po_marketplace_payment,po_marketplace_change_order,po_assign_invoice,po_release_invoice,po_void_invoice,po_rematch_invoice,po_rematch_unassociated}'::text[]) AS name;
 SELECT set_eq($$SELECT name FROM functions WHERE NOT is_public AND has_function_privilege('po_manager', oid, 'EXECUTE')$$, 'SELECT name FROM managed', 'the manager''s functions');
 SELECT is_empty($$SELECT r, name FROM roles, functions WHERE r <> 'po_manager' AND NOT is_public AND has_function_privilege(r, oid, 'EXECUTE')$$, 'no other role has one that PUBLIC has not');
 SELECT is_empty($$SELECT p.proname FROM functions f JOIN pg_proc p USING (oid) WHERE f.is_public AND p.provolatile = 'v'$$, 'no function that changes something is PUBLIC''s');

@@ -271,6 +271,8 @@ INSERT INTO want_functions VALUES
 	('po_suspend(account_id text, po_number text) -> text c volatile unsafe'),
 	('po_activate(account_id text, po_number text) -> text c volatile unsafe'),
 	('po_extend(account_id text, po_number text, expiration_month po_month, line_items boolean DEFAULT false) -> text c volatile unsafe'),
+	('po_copy_order(account_id text, po_number text, new_po_number text, effective_month po_month, expiration_month po_month) -> po_order c volatile unsafe'),
+	('po_move_member(member_account_id text, account_id text) -> text c volatile unsafe'),
 	('po_marketplace_purchase(account_id text, po_number text, bill_from text, agreement_id text, start_month po_month, end_month po_month, amount numeric DEFAULT 0, line_number text DEFAULT NULL::text, description text DEFAULT NULL::text) -> text c volatile unsafe'),
 	('po_marketplace_payment(account_id text, po_number text, agreement_id text, month po_month, amount numeric, line_number text DEFAULT NULL::text, description text DEFAULT NULL::text) -> text c volatile unsafe'),
 	('po_marketplace_change_order(account_id text, agreement_id text, po_number text) -> text c volatile unsafe'),
@@ -334,7 +336,7 @@ SELECT is_empty($$SELECT pg_describe_object(classid, objid, 0) FROM ext
 --
 SELECT set_eq($$SELECT proname::text FROM ext_functions WHERE NOT has_function_privilege('public', oid, 'EXECUTE')$$, $$
 	SELECT proname::text FROM ext_functions WHERE prorettype = 'trigger'::regtype
-	UNION VALUES ('po_suspend'), ('po_activate'), ('po_extend'), ('po_marketplace_purchase'), ('po_marketplace_payment'), ('po_marketplace_change_order'), ('po_assign_invoice'), ('po_release_invoice'), ('po_void_invoice'),
+	UNION VALUES ('po_suspend'), ('po_activate'), ('po_extend'), ('po_copy_order'), ('po_move_member'), ('po_marketplace_purchase'), ('po_marketplace_payment'), ('po_marketplace_change_order'), ('po_assign_invoice'), ('po_release_invoice'), ('po_void_invoice'),
 		('po_rematch_invoice'), ('po_rematch_unassociated'), ('po_repair'), ('po_scan_expirations'), ('po_schedule'), ('po_enable_row_security')$$, 'EXECUTE is revoked from PUBLIC on what changes something, and on trigger functions');
 SELECT is_empty($$SELECT oid::regprocedure FROM ext_functions WHERE provolatile = 'v' AND has_function_privilege('public', oid, 'EXECUTE')$$,
 	'nothing volatile may be executed by PUBLIC');

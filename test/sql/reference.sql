@@ -119,6 +119,24 @@ SELECT po_extend('777788889999', 'PO-Q1', '2026-01');
 
 SELECT po_suspend('777788889999', NULL);
 
+SELECT po_number, effective_month, expiration_month, po_status(o)
+FROM po_copy_order('777788889999', 'PO-Q1', 'PO-Q3', '2026-07', '2026-12') o;
+
+SELECT po_number, line_number, start_month, end_month, total_value, balance
+FROM po_line_item WHERE account_id = '777788889999' AND po_number IN ('PO-Q1', 'PO-Q3') ORDER BY 1;
+
+DELETE FROM po_order WHERE account_id = '777788889999' AND po_number = 'PO-Q3';
+
+INSERT INTO po_account (account_id) VALUES ('777788880001'), ('777788880002');
+INSERT INTO po_account_member (member_account_id, account_id) VALUES ('linked', '777788880001');
+INSERT INTO po_invoice (account_id, bill_from, invoice_id, line_type, billing_month, amount)
+VALUES ('linked', 'AWS Inc.', 'L-1', 'usage', '2026-04', 5) RETURNING account_id, member_account_id;
+
+SELECT po_move_member('linked', '777788880002');
+
+INSERT INTO po_invoice (account_id, bill_from, invoice_id, line_type, billing_month, amount)
+VALUES ('linked', 'AWS Inc.', 'L-2', 'usage', '2026-05', 5) RETURNING account_id, member_account_id;
+
 SELECT po_marketplace_purchase('777788880007', 'MP-7', 'AWS Inc.', 'agmt-1', '2026-04', '2026-06', 300) AS contract,
 	po_marketplace_purchase('777788880007', 'MP-7', 'AWS Inc.', 'agmt-2', '2026-04', '2026-04') AS flexible,
 	po_marketplace_payment('777788880007', 'MP-7', 'agmt-2', '2026-04', 50) AS first_payment,
