@@ -221,7 +221,7 @@ ok(wait_until(sub { scalar(mails()) == 1 }), 'woken by the transaction');
 like(delivered(), qr/^ap\@example\.com,cfo\@example\.com: .*: less than 75% is left$/, 'one mail');
 
 # no transaction is open while the mail server takes its time
-spew('slow', '2');
+spew('slow', '4');
 notify(1);
 ok(wait_until(sub { scalar(mails()) == 2 }), 'a slow server');
 is(sql(q{SELECT state, xact_start IS NULL FROM pg_stat_activity WHERE application_name = 'po-notifier'}), 'idle|t', 'no transaction waits for it');
