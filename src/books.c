@@ -341,12 +341,11 @@ complete_entries(PoBooking **certain, int n, HTAB *sums, PoMove *moves, int nmov
 		sum->balance = moves[i].balance;
 		if (sum->balance != NULL)
 			sum->balance = po_money_subtract(sum->balance, sum->edited);
-		sum->alert = po_alert_make(moves[i].total_value, moves[i].thresholds);
+		sum->alert = po_alert_make(moves[i].total_value, moves[i].thresholds, sum->balance);
 	}
 	for (int i = 0; i < n; i++)
 	{
 		Pending    *sum;
-		Numeric		before;
 
 		entries[i] = certain[i]->entry;
 		entries[i].recorded_at = Max(entries[i].recorded_at,
@@ -354,13 +353,12 @@ complete_entries(PoBooking **certain, int n, HTAB *sums, PoMove *moves, int nmov
 		if (!certain[i]->tracked)
 			continue;
 		sum = find_item(sums, entries[i].account_id, entries[i].line_item_id, NULL);
-		before = sum->balance;
-		if (before != NULL)
-			sum->balance = po_money_add(before, entries[i].amount);
+		if (sum->balance != NULL)
+			sum->balance = po_money_add(sum->balance, entries[i].amount);
 		entries[i].balance_after = sum->balance;
 		/* an edit changes the total value, too: its own trigger judges it */
-		if (before != NULL && sum->alert != NULL && !certain[i]->is_edit)
-			po_crossings_judge(crossings, &entries[i], sum->alert, before, sum->alert);
+		if (sum->alert != NULL && !certain[i]->is_edit)
+			po_crossings_judge(crossings, sum->alert, &entries[i]);
 	}
 	return entries;
 }

@@ -17,7 +17,7 @@
 #include "notify.h"
 
 /* their texts are long, and memory stays bounded */
-#define WRITTEN_AT_ONCE	1000
+#define WRITTEN_AT_ONCE	100
 
 typedef struct Threshold
 {
@@ -28,7 +28,8 @@ typedef struct Threshold
 struct PoAlert
 {
 	int			n;
-	Threshold	thresholds[FLEXIBLE_ARRAY_MEMBER];
+	int			nbelow;			/* the balance is below the first so many */
+	Threshold	thresholds[FLEXIBLE_ARRAY_MEMBER];	/* the highest first */
 };
 
 typedef struct Crossing
@@ -52,20 +53,19 @@ highest_first(const void *a, const void *b)
 	return po_money_compare(((const Threshold *) b)->share, ((const Threshold *) a)->share);
 }
 
-PoAlert *
-po_alert_make(Numeric total_value, ArrayType *thresholds)
+/* zero is reached by nothing left, the others by less than their share */
+static bool
+is_below(Numeric balance, const Threshold *threshold)
 {
-	PoAlert    *alert;
-	Datum	   *shares;
-	int			nshares;
+	int			order = po_money_compare(balance, threshold->limit);
 
-	if (thresholds == NULL || po_money_sign(total_value) <= 0)
-		return NULL;
-	deconstruct_array(thresholds, NUMERICOID, -1, false, TYPALIGN_INT,
-					  &shares, NULL, &nshares);
-	if (nshares == 0)
-		return NULL;
-	alert = palloc(offsetof(PoAlert, thresholds) + nshares * sizeof(Threshold));
+	return order < 0 || (order == 0 && po_money_sign(threshold->limit) == 0);
+}
+
+/* sorted, and each once */
+static void
+set_thresholds(PoAlert *alert, const Datum *shares, int nshares, Numeric total_value)
+{
 	for (int i = 0; i < nshares; i++)
 		alert->thresholds[i].share = DatumGetNumeric(shares[i]);
 	qsort(alert->thresholds, nshares, sizeof(Threshold), highest_first);
@@ -75,21 +75,39 @@ po_alert_make(Numeric total_value, ArrayType *thresholds)
 		Threshold  *kept = &alert->thresholds[alert->n];
 
 		if (alert->n > 0 && po_money_compare(kept[-1].share, alert->thresholds[i].share) == 0)
-			continue;			/* listed twice */
+			continue;
 		kept->share = alert->thresholds[i].share;
 		kept->limit = po_money_multiply(kept->share, total_value);
 		alert->n++;
 	}
+}
+
+PoAlert *
+po_alert_make(Numeric total_value, ArrayType *thresholds, Numeric balance)
+{
+	PoAlert    *alert;
+	Datum	   *shares;
+	int			nshares;
+
+	if (thresholds == NULL || balance == NULL || po_money_sign(total_value) <= 0)
+		return NULL;
+	deconstruct_array(thresholds, NUMERICOID, -1, false, TYPALIGN_INT,
+					  &shares, NULL, &nshares);
+	if (nshares == 0)
+		return NULL;
+	alert = palloc(offsetof(PoAlert, thresholds) + nshares * sizeof(Threshold));
+	set_thresholds(alert, shares, nshares, total_value);
+	alert->nbelow = 0;
+	while (alert->nbelow < alert->n && is_below(balance, &alert->thresholds[alert->nbelow]))
+		alert->nbelow++;
 	return alert;
 }
 
-/* zero is reached by nothing left, the others by less than their share */
-static bool
-is_below(Numeric balance, const Threshold *threshold)
+/* both are of one account, so they have the same shares */
+void
+po_alert_start(PoAlert *alert, const PoAlert *before)
 {
-	int			order = po_money_compare(balance, threshold->limit);
-
-	return order < 0 || (order == 0 && po_money_sign(threshold->limit) == 0);
+	alert->nbelow = before == NULL ? 0 : before->nbelow;
 }
 
 /* ---- crossings ---- */
@@ -114,18 +132,15 @@ add_crossing(PoCrossings *crossings, const PoEntry *cause, Numeric share)
 	crossings->crossings[crossings->n++].share = share;
 }
 
-/* both alerts are of one account, so they have the same shares */
 void
-po_crossings_judge(PoCrossings *crossings, const PoEntry *cause,
-				   const PoAlert *was, Numeric before, const PoAlert *is)
+po_crossings_judge(PoCrossings *crossings, PoAlert *alert, const PoEntry *cause)
 {
-	for (int i = 0; i < is->n; i++)
-	{
-		if (!is_below(cause->balance_after, &is->thresholds[i]))
-			return;				/* nor below those that are lower */
-		if (was == NULL || !is_below(before, &was->thresholds[i]))
-			add_crossing(crossings, cause, is->thresholds[i].share);
-	}
+	Numeric		balance = cause->balance_after;
+
+	while (alert->nbelow > 0 && !is_below(balance, &alert->thresholds[alert->nbelow - 1]))
+		alert->nbelow--;
+	while (alert->nbelow < alert->n && is_below(balance, &alert->thresholds[alert->nbelow]))
+		add_crossing(crossings, cause, alert->thresholds[alert->nbelow++].share);
 }
 
 /* ---- notifications ---- */

@@ -10,22 +10,20 @@
 
 #include "store.h"
 
-/* the thresholds of a line item, the highest first */
+/* the thresholds of a line item, and how many of them its balance is below */
 typedef struct PoAlert PoAlert;
 
 /* crossings, in the order in which they came about */
 typedef struct PoCrossings PoCrossings;
 
-/* NULL: nothing is to be told of such a line item */
-extern PoAlert *po_alert_make(Numeric total_value, ArrayType *thresholds);
+/* of that balance; NULL: nothing is to be told of such a line item */
+extern PoAlert *po_alert_make(Numeric total_value, ArrayType *thresholds, Numeric balance);
+/* as low as the other, or below none: before an edit */
+extern void po_alert_start(PoAlert *alert, const PoAlert *before);
 extern PoCrossings *po_crossings_make(void);
 
-/*
- * Adds what an entry of the ledger crosses, whose balance_after is known.  An
- * edit has another total value before: was NULL, nothing was told of it then.
- */
-extern void po_crossings_judge(PoCrossings *crossings, const PoEntry *cause,
-							   const PoAlert *was, Numeric before, const PoAlert *is);
+/* the balance goes to where an entry of the ledger has it: what does that cross? */
+extern void po_crossings_judge(PoCrossings *crossings, PoAlert *alert, const PoEntry *cause);
 
 /* writes a notification for each, to the contacts as they are now */
 extern void po_crossings_notify(Oid schema, const PoCrossings *crossings);

@@ -15,16 +15,6 @@
 /* orders that are read and reminded of at a time */
 #define AT_A_TIME	1000
 
-typedef struct ReminderScan
-{
-	Oid			schema;
-	bool		is_given;		/* is as_of? else it is each account's today */
-	DateADT		as_of;
-	text	   *account_id;		/* the order that was reminded of last */
-	text	   *po_number;
-	int64		nwritten;
-} ReminderScan;
-
 static void
 make_reminder(PoNotification *notification, const PoNotice *notice, TimestampTz now)
 {
@@ -38,29 +28,21 @@ make_reminder(PoNotification *notification, const PoNotice *notice, TimestampTz 
 	po_notice_expiration(notice, &notification->subject, &notification->body);
 }
 
-/* the next orders; false where these were the last */
-static bool
-scan_some(ReminderScan *scan, MemoryContext caller)
+/* the next orders; how many reminders were written, and were these the last? */
+static uint64
+remind_of_some(Oid schema, Portal cursor, bool *more)
 {
-	Datum		args[] = {
-		DateADTGetDatum(scan->as_of), PointerGetDatum(scan->account_id),
-		PointerGetDatum(scan->po_number), Int64GetDatum(AT_A_TIME)
-	};
 	int			n;
-	PoNotice   *notices = po_read_reminders(scan->schema, args,
-											scan->is_given ? NULL : "n   ", &n);
+	PoNotice   *notices = po_read_reminders(cursor, AT_A_TIME, &n);
 	PoNotification *reminders = palloc(Max(n, 1) * sizeof(PoNotification));
 	TimestampTz now = po_clock_now();
 
+	*more = n == AT_A_TIME;
 	if (n == 0)
-		return false;
+		return 0;
 	for (int i = 0; i < n; i++)
 		make_reminder(&reminders[i], &notices[i], now);
-	scan->nwritten += po_write_notifications(scan->schema, PO_WRITE_REMINDERS, reminders, n);
-	MemoryContextSwitchTo(caller);
-	scan->account_id = po_text_copy(notices[n - 1].account_id);
-	scan->po_number = po_text_copy(notices[n - 1].po_number);
-	return n == AT_A_TIME;
+	return po_write_notifications(schema, PO_WRITE_REMINDERS, reminders, n);
 }
 
 /* the number of reminders written */
@@ -68,15 +50,15 @@ PG_FUNCTION_INFO_V1(po_scan_expirations);
 Datum
 po_scan_expirations(PG_FUNCTION_ARGS)
 {
-	ReminderScan scan = {0};
-	PoIdentity	caller;
+	Oid			schema = get_func_namespace(fcinfo->flinfo->fn_oid);
+	bool		is_given = !PG_ARGISNULL(0);
+	int64		nwritten = 0;
 	bool		more = true;
+	PoIdentity	caller;
+	Portal		cursor;
 
-	scan.schema = get_func_namespace(fcinfo->flinfo->fn_oid);
-	scan.is_given = !PG_ARGISNULL(0);
-	scan.as_of = scan.is_given ? PG_GETARG_DATEADT(0) : 0;
-	scan.account_id = scan.po_number = cstring_to_text("");
-	po_become_table_owner(scan.schema, PO_NOTIFICATION, &caller);
+	po_become_table_owner(schema, PO_NOTIFICATION, &caller);
+	cursor = po_open_reminders(schema, is_given, is_given ? PG_GETARG_DATEADT(0) : 0);
 	while (more)
 	{
 		MemoryContext outer = CurrentMemoryContext;
@@ -85,10 +67,10 @@ po_scan_expirations(PG_FUNCTION_ARGS)
 
 		CHECK_FOR_INTERRUPTS();
 		MemoryContextSwitchTo(some);
-		more = scan_some(&scan, outer);
+		nwritten += remind_of_some(schema, cursor, &more);
 		MemoryContextSwitchTo(outer);
 		MemoryContextDelete(some);
 	}
 	po_become(&caller);
-	PG_RETURN_INT64(scan.nwritten);
+	PG_RETURN_INT64(nwritten);
 }

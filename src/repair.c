@@ -24,9 +24,9 @@ set_balance(Oid schema, const PoRepair *repair, PoCrossings *crossings)
 	PoAlert    *alert;
 
 	po_read_balances(schema, &item, 1);
-	alert = po_alert_make(item.total_value, item.thresholds);
+	alert = po_alert_make(item.total_value, item.thresholds, item.balance);
 	if (alert != NULL)
-		po_crossings_judge(crossings, entry, alert, item.balance, alert);
+		po_crossings_judge(crossings, alert, entry);
 	po_write(schema, PO_REPAIR, args, NULL);
 }
 

@@ -118,6 +118,8 @@ typedef enum PoStatement
  */
 extern uint64 po_execute(Oid schema, PoStatement statement, const Datum *args,
 						 const char *nulls, bool read_only);
+extern Portal po_open_cursor(Oid schema, PoStatement statement, const Datum *args,
+							 const char *nulls);
 extern uint64 po_execute_seed(const char *sql, Oid row_type, Datum row);
 extern Oid	po_table_oid(Oid schema, PoTable table);
 extern void po_check_triggers(Oid schema, PoTable which);
@@ -353,8 +355,8 @@ extern bool po_notify_setting;	/* po_mgmt.notify */
 
 extern void po_read_notices(Oid schema, const PoMove *items, int nitems,
 							PoNotice *notices);
-extern PoNotice *po_read_reminders(Oid schema, const Datum *args, const char *nulls,
-								   int *nnotices);
+extern Portal po_open_reminders(Oid schema, bool is_given, DateADT as_of);
+extern PoNotice *po_read_reminders(Portal cursor, int max, int *nnotices);
 extern uint64 po_write_notifications(Oid schema, PoStatement statement,
 									 const PoNotification *notifications,
 									 int nnotifications);

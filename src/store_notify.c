@@ -83,22 +83,40 @@ po_read_notices(Oid schema, const PoMove *items, int nitems, PoNotice *notices)
 	SPI_finish();
 }
 
-/* args are those of PO_READ_REMINDERS */
-PoNotice *
-po_read_reminders(Oid schema, const Datum *args, const char *nulls, int *nnotices)
+/* of a day, or of each account's today; the cursor ends with the last row */
+Portal
+po_open_reminders(Oid schema, bool is_given, DateADT as_of)
 {
-	uint64		nrows = execute(schema, PO_READ_REMINDERS, args, nulls);
-	PoNotice   *notices = palloc0(Max(nrows, 1) * sizeof(PoNotice));
+	Datum		arg = DateADTGetDatum(as_of);
+	Portal		cursor;
+
+	SPI_connect();
+	cursor = po_open_cursor(schema, PO_READ_REMINDERS, &arg, is_given ? NULL : "n");
+	SPI_finish();
+	return cursor;
+}
+
+/* the next ones, so many at most; less: these are the last */
+PoNotice *
+po_read_reminders(Portal cursor, int max, int *nnotices)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	PoNotice   *notices = palloc0(max * sizeof(PoNotice));
 	bool		isnull;
 
-	for (uint64 row = 0; row < nrows; row++)
+	SPI_connect();
+	SPI_cursor_fetch(cursor, true, max);
+	*nnotices = SPI_processed;
+	MemoryContextSwitchTo(caller);
+	for (int row = 0; row < *nnotices; row++)
 	{
 		notice_from(&notices[row], row);
 		notices[row].due_on = DatumGetDateADT(column(row, 1, &isnull));
 		notices[row].today = DatumGetDateADT(column(row, 17, &isnull));
 	}
+	if (*nnotices < max)
+		SPI_cursor_close(cursor);
 	SPI_finish();
-	*nnotices = nrows;
 	return notices;
 }
 

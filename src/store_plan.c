@@ -252,10 +252,10 @@ static const PoStatementText statements[PO_NSTATEMENTS] = {
 		" JOIN @.po_order o ON o.account_id" EQ "i.account_id AND o.po_number" EQ "i.po_number"
 		" JOIN @.po_account a ON a.account_id" EQ "i.account_id"},
 	/*
-	 * The latest reminder that is due, of $4 orders behind $2, $3.  An order
-	 * that is being deleted is left out; it would make us wait, and fail.
+	 * The latest reminder that is due, of each order.  An order that is being
+	 * deleted is left out; it would make us wait, and fail.
 	 */
-	[PO_READ_REMINDERS] = {"dtti",
+	[PO_READ_REMINDERS] = {"d",
 		"SELECT d.due_on, o.account_id, o.po_number, o.description, o.bill_from, o.currency,"
 		" a.time_zone, o.expiration_month, o.effective_month, o.expiration_month,"
 		" NULL::pg_catalog.text, NULL::pg_catalog.text, NULL::pg_catalog.text,"
@@ -272,14 +272,13 @@ static const PoStatementText statements[PO_NSTATEMENTS] = {
 		" WHERE v.due_on OPERATOR(pg_catalog.<=) t.today"
 		" AND v.due_on OPERATOR(pg_catalog.>) COALESCE(o.expiration_set_on,"
 		" CAST(o.created_at AT TIME ZONE a.time_zone AS pg_catalog.date))) d"
-		" WHERE (o.account_id, o.po_number) OPERATOR(pg_catalog.>) ($2, $3)"
-		" AND o.status" EQ "'active' AND d.due_on IS NOT NULL"
+		" WHERE o.status" EQ "'active' AND d.due_on IS NOT NULL"
 		" AND t.today OPERATOR(pg_catalog.<=) (t.last" PLUS "'1 month'::pg_catalog.interval)"
 		" AND EXISTS (SELECT FROM @.po_contact c WHERE c.account_id" EQ "o.account_id"
 		" AND c.po_number" EQ "o.po_number)"
 		" AND NOT EXISTS (SELECT FROM @.po_notification n WHERE n.account_id" EQ "o.account_id"
 		" AND n.po_number" EQ "o.po_number AND n.due_on" EQ "d.due_on AND n.kind" EQ "'expiration')"
-		" ORDER BY o.account_id, o.po_number LIMIT $4 FOR KEY SHARE OF o SKIP LOCKED"},
+		" ORDER BY o.account_id, o.po_number FOR KEY SHARE OF o SKIP LOCKED"},
 	[PO_SET_STATUS] = {"ttt",
 		"UPDATE @.po_order o SET status = $3 WHERE account_id" EQ "$1"
 		" AND po_number" EQ "$2 RETURNING @.po_status(o)"},
@@ -788,29 +787,36 @@ po_check_triggers(Oid schema, PoTable which)
 	table_close(rel, NoLock);
 }
 
+static SPIPlanPtr
+plan_of(Oid schema, PoStatement statement)
+{
+	if (!plans_are_good(schema))
+		forget_plans(schema);
+	if (plans[statement] == NULL)
+		plans[statement] = prepare(schema, statement);
+	return plans[statement];
+}
+
 uint64
 po_execute(Oid schema, PoStatement statement, const Datum *args,
 		   const char *nulls, bool read_only)
 {
 	int			outer_depth = writing_depth;
 	int			outer_purchase = purchase_depth;
+	SPIPlanPtr	plan;
 	int			result;
 
-	if (!plans_are_good(schema))
-		forget_plans(schema);
 	if (is_write(statement))
 	{
 		po_cache_suspend();
 		po_check_triggers(schema, written_table(statement));
 	}
-	if (plans[statement] == NULL)
-		plans[statement] = prepare(schema, statement);
-
+	plan = plan_of(schema, statement);
 	PG_TRY();
 	{
 		writing_depth = is_write(statement) ? trigger_depth() : -1;
 		purchase_depth = is_purchase(statement) ? trigger_depth() : -1;
-		result = SPI_execute_plan(plans[statement], unconstify(Datum *, args),
+		result = SPI_execute_plan(plan, unconstify(Datum *, args),
 								  nulls, read_only, 0);
 	}
 	PG_FINALLY();
@@ -823,6 +829,14 @@ po_execute(Oid schema, PoStatement statement, const Datum *args,
 		elog(ERROR, "statement %d of the store failed: %s", statement,
 			 SPI_result_code_string(result));
 	return SPI_processed;
+}
+
+/* of a statement that reads more rows than should be in memory at once */
+Portal
+po_open_cursor(Oid schema, PoStatement statement, const Datum *args, const char *nulls)
+{
+	return SPI_cursor_open(NULL, plan_of(schema, statement), unconstify(Datum *, args),
+						   nulls, false);
 }
 
 /*

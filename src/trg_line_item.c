@@ -443,7 +443,7 @@ notify_of_edit(const PoTrigger *trigger)
 	PoCrossings *crossings = po_crossings_make();
 	PoMove		item = {0};
 	PoAlert    *was = NULL;
-	PoAlert    *is;
+	PoAlert    *alert;
 	PoEntry		cause;
 
 	if (!tracked(trigger->new) ||
@@ -454,12 +454,15 @@ notify_of_edit(const PoTrigger *trigger)
 	item.account_id = cause.account_id;
 	item.line_item_id = cause.line_item_id;
 	po_read_balances(trigger->schema, &item, 1);
-	is = po_alert_make(po_numeric(trigger->new, Anum_line_item_total_value), item.thresholds);
-	if (is == NULL)
+	alert = po_alert_make(po_numeric(trigger->new, Anum_line_item_total_value),
+						  item.thresholds, balance);
+	if (alert == NULL)
 		return;
 	if (tracked(trigger->old))
-		was = po_alert_make(po_numeric(trigger->old, Anum_line_item_total_value), item.thresholds);
-	po_crossings_judge(crossings, &cause, was, po_numeric(trigger->old, Anum_line_item_balance), is);
+		was = po_alert_make(po_numeric(trigger->old, Anum_line_item_total_value),
+							item.thresholds, po_numeric(trigger->old, Anum_line_item_balance));
+	po_alert_start(alert, was);
+	po_crossings_judge(crossings, alert, &cause);
 	po_crossings_notify(trigger->schema, crossings);
 }
 

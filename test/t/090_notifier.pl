@@ -221,7 +221,7 @@ ok(wait_until(sub { scalar(mails()) == 1 }), 'woken by the transaction');
 like(delivered(), qr/^ap\@example\.com,cfo\@example\.com: .*: less than 75% is left$/, 'one mail');
 
 # no transaction is open while the mail server takes its time
-spew('slow', '2');
+spew('slow', '4');
 notify(1);
 ok(wait_until(sub { scalar(mails()) == 2 }), 'a slow server');
 is(sql(q{SELECT state, xact_start IS NULL FROM pg_stat_activity WHERE application_name = 'po-notifier'}), 'idle|t', 'no transaction waits for it');
@@ -399,7 +399,17 @@ is($status, 2, 'a right is missing');
 like($err, qr/permission denied for table po_contact/, 'which');
 sql('GRANT SELECT (account_id, po_number, email, name) ON po_contact TO po_sender; UPDATE po_notification SET claimed_until = NULL');
 ($status, $out, $err) = run_notifier('--once', @common, $as_sender);
-is($status . mails(), '01', 'what doc/notifications.md grants is enough') or diag $err;
+is($status . mails(), '01', 'what doc/operations.md grants is enough') or diag $err;
+sql(q{SELECT po_enable_row_security('app.account_id')});
+notify(1);
+($status) = run_notifier('--once', @common, $as_sender);
+is($status . mails(), '01', 'with row security it sees no notification');
+sql(<<'EOS');
+CREATE POLICY po_notifier ON po_notification TO po_sender USING (true);
+CREATE POLICY po_notifier ON po_contact FOR SELECT TO po_sender USING (true);
+EOS
+($status, $out, $err) = run_notifier('--once', @common, $as_sender);
+is($status . mails(), '02', 'unless policies of its own say so') or diag $err;
 stop_server();
 
 ($status, $out) = run_notifier('--version');

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "notifier/message.h"
+#include "../../src/notifier/message.h"
 
 #define ROUNDS	20000
 
