@@ -1,6 +1,7 @@
 # po_mgmt: AWS-style purchase order management in PostgreSQL
 #
-#   make && sudo make install    build, and install into the server of pg_config
+#   make && sudo make install    build, and install into the server of pg_config; po-notifier, too,
+#                                where libcurl's development files are
 #   make check                   all tests, in a private cluster (see test/run.sh)
 #   make check SUITE=regress     one suite: regress, isolation, pgtap, tap or unit
 #   make check-all               all tests on PostgreSQL 15, 17 and 18 (see test/all.sh)
@@ -29,7 +30,11 @@ REGRESS_OPTS = --inputdir=test --load-extension=po_mgmt
 ISOLATION := $(sort $(notdir $(basename $(wildcard test/specs/*.spec))))
 ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=po_mgmt
 
-EXTRA_CLEAN = src/*.bc
+# The program that sends notifications; like nothing else here it needs libcurl.
+NOTIFIER = src/notifier/po-notifier
+NOTIFIER_OBJS := $(patsubst %.c,%.o,$(sort $(wildcard src/notifier/*.c)))
+
+EXTRA_CLEAN = src/*.bc $(NOTIFIER) $(NOTIFIER_OBJS)
 
 # PGXS has a rule for "check" that runs nothing and exits 0. So the goals that drive a
 # private cluster are kept apart from it. They also have to work where there is no pg_config
@@ -73,5 +78,41 @@ include $(PGXS)
 
 # Debian builds PostgreSQL without dependency tracking
 $(OBJS) $(OBJS:.o=.bc): $(sort $(wildcard src/*.h))
+$(NOTIFIER_OBJS): $(sort $(wildcard src/notifier/*.h)) po_mgmt.control
+
+NOTIFIER_CPPFLAGS = -D_GNU_SOURCE -I$(includedir) \
+	-DPO_VERSION='"$(shell sed -n "s/^default_version = '\(.*\)'/\1/p" po_mgmt.control)"'
+NOTIFIER_NEEDS = \#include <curl/curl.h>\n\#include <libpq-fe.h>\n
+NOTIFIER_BUILDS := $(shell printf '$(NOTIFIER_NEEDS)' | $(CC) -I$(includedir) -E -x c - >/dev/null 2>&1 && echo yes)
+
+ifeq (yes,$(NOTIFIER_BUILDS))
+
+all: $(NOTIFIER)
+install: install-notifier
+
+$(NOTIFIER): $(NOTIFIER_OBJS)
+	$(CC) $(CFLAGS) $(NOTIFIER_OBJS) $(LDFLAGS) -L$(libdir) -lpq -lcurl -o $@
+
+$(NOTIFIER_OBJS): %.o: %.c
+	$(CC) $(CFLAGS) $(NOTIFIER_CPPFLAGS) -c -o $@ $<
+
+.PHONY: install-notifier
+install-notifier: $(NOTIFIER)
+	$(MKDIR_P) '$(DESTDIR)$(bindir)'
+	$(INSTALL_PROGRAM) $(NOTIFIER) '$(DESTDIR)$(bindir)/po-notifier'
+
+uninstall: uninstall-notifier
+.PHONY: uninstall-notifier
+uninstall-notifier:
+	rm -f '$(DESTDIR)$(bindir)/po-notifier'
+
+else
+
+all: without-notifier
+.PHONY: without-notifier
+without-notifier:
+	@echo 'po-notifier is left out: it needs the development files of libcurl and libpq (on Debian libcurl4-openssl-dev and libpq-dev)'
+
+endif
 
 endif

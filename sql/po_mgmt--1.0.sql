@@ -576,12 +576,15 @@ CREATE TABLE po_line_item (
 	description text,
 	created_at timestamptz NOT NULL,
 	updated_at timestamptz NOT NULL,
+	agreement_moved_to text COLLATE "C",
 	PRIMARY KEY (account_id, line_item_id),
 	UNIQUE (account_id, po_number, line_number),
 	FOREIGN KEY (account_id, po_number) REFERENCES po_order ON DELETE CASCADE
 ) WITH (fillfactor = 80);
 -- answers one type of one order in one month; the months are keys so that line items of other months are not fetched
 CREATE INDEX po_line_item_match ON po_line_item (account_id, po_number, line_type, start_month, end_month);
+-- the line items of a marketplace agreement, when it gets another order
+CREATE INDEX po_line_item_agreement ON po_line_item (account_id, agreement_id) WHERE agreement_id IS NOT NULL;
 CREATE SEQUENCE po_line_item_id_seq OWNED BY po_line_item.line_item_id;
 
 CREATE TABLE po_contact (
@@ -699,6 +702,12 @@ CREATE UNIQUE INDEX po_notification_due ON po_notification (account_id, po_numbe
 CREATE INDEX po_notification_unsent ON po_notification (notification_id) WHERE sent_at IS NULL;
 CREATE INDEX po_notification_order ON po_notification (account_id, po_number);
 CREATE SEQUENCE po_notification_notification_id_seq OWNED BY po_notification.notification_id;
+
+-- which setting the policies ask, for they are not dumped: see po_enable_row_security
+CREATE TABLE po_row_security (
+	setting text COLLATE "C" PRIMARY KEY,
+	enabled_at timestamptz NOT NULL
+);
 
 --
 -- Seeds
@@ -1031,6 +1040,39 @@ CREATE FUNCTION po_schedule(schedule text DEFAULT '15 5 * * *') RETURNS text
 REVOKE EXECUTE ON FUNCTION po_scan_expirations(date), po_schedule(text) FROM PUBLIC;
 
 --
+-- Marketplace
+--
+CREATE FUNCTION po_marketplace_purchase(account_id text, po_number text, bill_from text,
+		agreement_id text, start_month po_month, end_month po_month, amount numeric DEFAULT 0,
+		line_number text DEFAULT NULL, description text DEFAULT NULL)
+	RETURNS text
+	AS 'MODULE_PATHNAME', 'po_marketplace_purchase'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+CREATE FUNCTION po_marketplace_payment(account_id text, po_number text, agreement_id text,
+		month po_month, amount numeric, line_number text DEFAULT NULL, description text DEFAULT NULL)
+	RETURNS text
+	AS 'MODULE_PATHNAME', 'po_marketplace_payment'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+CREATE FUNCTION po_marketplace_change_order(account_id text, agreement_id text, po_number text)
+	RETURNS text
+	AS 'MODULE_PATHNAME', 'po_marketplace_change_order'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+REVOKE EXECUTE ON FUNCTION
+	po_marketplace_purchase(text, text, text, text, po_month, po_month, numeric, text, text),
+	po_marketplace_payment(text, text, text, po_month, numeric, text, text),
+	po_marketplace_change_order(text, text, text) FROM PUBLIC;
+
+COMMENT ON FUNCTION po_marketplace_purchase(text, text, text, text, po_month, po_month, numeric, text, text) IS
+	'adds a marketplace contract to an order, which is made or goes on where need be; the line number';
+COMMENT ON FUNCTION po_marketplace_payment(text, text, text, po_month, numeric, text, text) IS
+	'adds a payment of a flexible payment schedule to the order of its contract; the line number';
+COMMENT ON FUNCTION po_marketplace_change_order(text, text, text) IS
+	'gives the future invoices of a marketplace agreement another order; the line number there';
+
+--
 -- Associations that change later
 --
 CREATE FUNCTION po_assign_invoice(account_id text, bill_from text, invoice_id text,
@@ -1105,6 +1147,11 @@ COMMENT ON FUNCTION po_balance_at(text, text, text, timestamptz) IS
 --
 -- Integrity
 --
+CREATE FUNCTION po_enable_row_security(setting text) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'po_enable_row_security'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE EXECUTE ON FUNCTION po_enable_row_security(text) FROM PUBLIC;
+
 CREATE FUNCTION po_check_integrity(
 	OUT account_id text,
 	OUT po_number text,
@@ -1214,7 +1261,25 @@ BEGIN ATOMIC
 		UNION ALL
 		SELECT NULL, NULL, NULL, NULL, 'the type that ' || t.bill_from || ' bills', t.line_type::text
 		FROM po_seller_line_type t WHERE NOT EXISTS (SELECT FROM po_taxonomy x WHERE x.line_type = t.line_type)
-	) r;
+	) r
+	UNION ALL
+	SELECT NULL, NULL, NULL, NULL, 'row security of ' || t.relname || ' is not as po_enable_row_security() left it',
+		coalesce('policy by ' || t.setting, 'none'),
+		CASE WHEN t.qual IS NULL THEN 'none' WHEN t.relrowsecurity THEN t.qual ELSE 'switched off' END
+	FROM (
+		SELECT c.relname, c.relrowsecurity, s.setting, pg_get_expr(p.polqual, p.polrelid) AS qual,
+			p.polpermissive AND p.polcmd = '*' AND p.polroles = '{0}' AND p.polwithcheck IS NULL AS is_ours
+		FROM pg_extension e
+		JOIN pg_depend d ON d.refobjid = e.oid AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+		JOIN pg_class c ON c.oid = d.objid AND d.classid = 'pg_class'::regclass AND c.relkind = 'r'
+		JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'account_id'
+		LEFT JOIN pg_policy p ON p.polrelid = c.oid AND p.polname = 'po_mgmt_account'
+		LEFT JOIN po_row_security s ON true
+		WHERE e.extname = 'po_mgmt'
+	) t
+	WHERE (t.setting IS NOT NULL OR t.qual IS NOT NULL)
+		AND (t.setting IS NOT NULL AND t.relrowsecurity AND t.is_ours
+			AND position('current_setting(' || quote_literal(t.setting) || '::text, true)' IN t.qual) > 0) IS NOT TRUE;
 END;
 
 --
@@ -1518,9 +1583,10 @@ BEGIN ATOMIC
 		UNION
 		SELECT v.bill_from, v.currency FROM po_invoice v
 		WHERE v.account_id = po_coverage.account_id AND v.voided_at IS NULL
-	), charge AS (
+	), path AS (
+		-- as text: pg_upgrade makes functions before the operator classes of our types
 		-- the types that it bills, by the rule of po_seller_line_type
-		SELECT s.bill_from, s.currency, t.line_type
+		SELECT s.bill_from, s.currency, t.line_type::text COLLATE "C" AS path
 		FROM seller s
 		JOIN po_taxonomy t ON t.enabled AND t.line_type <> 'all'
 		WHERE NOT EXISTS (SELECT FROM po_seller_line_type b WHERE b.bill_from = s.bill_from)
@@ -1528,18 +1594,20 @@ BEGIN ATOMIC
 				AND b.line_type <> 'all' AND b.line_type @> t.line_type)
 		UNION
 		-- and what it has billed
-		SELECT v.bill_from, v.currency, v.line_type FROM po_invoice v
+		SELECT v.bill_from, v.currency, v.line_type::text FROM po_invoice v
 		WHERE v.account_id = po_coverage.account_id AND v.voided_at IS NULL
+	), charge AS (
+		SELECT x.bill_from, x.currency, x.path, x.path::po_line_type AS line_type FROM path x
 	)
 	SELECT c.bill_from, c.line_type, c.currency, p.month,
 		m.po_number, m.line_number, m.line_type, m.covers, m.balance
 	FROM charge c
 	CROSS JOIN LATERAL (
-		SELECT po_coverage.from_month + n AS month
+		SELECT n, po_coverage.from_month + n AS month
 		FROM generate_series(0, po_coverage.to_month - po_coverage.from_month) n) p
 	LEFT JOIN po_match_invoice(po_coverage.account_id, c.bill_from, c.line_type, p.month, po_coverage.amount,
 		c.currency, issued_on => po_month_end(p.month), max_rank => 1) m ON true
-	ORDER BY c.bill_from, c.currency, c.line_type, p.month;
+	ORDER BY c.bill_from, c.currency, c.path <> 'all', c.path, p.n;
 END;
 COMMENT ON FUNCTION po_coverage(text, po_month, po_month, numeric) IS
 	'for each seller, currency, type of charge and month: the line item that would pay, or none';
@@ -1738,6 +1806,244 @@ COMMENT ON COLUMN po_focus_invoice_detail."PurchaseOrderNumber" IS 'order that i
 COMMENT ON COLUMN po_focus_invoice_detail."ReferenceInvoiceId" IS 'of a credit memo with an original: that invoice, else its own number';
 
 --
+-- Report: a page of HTML, complete in itself
+--
+-- Everything that comes from data goes through po_html().
+CREATE FUNCTION po_html(value text) RETURNS text
+	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN replace(replace(replace(replace(replace(value, '&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;'),
+	'''', '&#39;');
+COMMENT ON FUNCTION po_html(text) IS 'a text for a page of HTML, also within an attribute';
+
+CREATE FUNCTION po_html(value numeric) RETURNS text
+	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN CASE WHEN abs(value) < 1e15 THEN to_char(value, 'FM999,999,999,999,990.00') ELSE round(value, 2)::text END;
+COMMENT ON FUNCTION po_html(numeric) IS 'an amount for a page of HTML, rounded to two decimals';
+
+CREATE FUNCTION po_report(account_id text) RETURNS text
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 1000000
+BEGIN ATOMIC
+	WITH today AS MATERIALIZED (
+		SELECT d.day, d.day::po_month AS month FROM (SELECT po_today(po_report.account_id) AS day) d
+	), dashboard AS MATERIALIZED (
+		SELECT d.* FROM po_dashboard d WHERE d.account_id = po_report.account_id
+	), unassociated AS MATERIALIZED (
+		SELECT u.account_id, u.bill_from, u.invoice_id, u.line_type, u.billing_month, u.issued_on, u.amount, u.currency
+		FROM po_unassociated_invoice u WHERE u.account_id = po_report.account_id
+	), figures(html) AS (
+		SELECT '<li><b>' || count(*) FILTER (WHERE d.in_effect) || '</b> of ' || count(*) || ' orders in effect</li>'
+		FROM dashboard d
+		UNION ALL
+		(SELECT '<li><b>' || po_html(sum(d.balance)) || ' ' || po_html(d.currency) || '</b> left of '
+			|| po_html(sum(d.tracked_value)) || ' in orders in effect</li>'
+		FROM dashboard d WHERE d.in_effect AND d.tracked_value IS NOT NULL
+		GROUP BY d.currency ORDER BY d.currency)
+		UNION ALL
+		SELECT '<li><b>' || count(*) || '</b> invoices without an order</li>' FROM unassociated u
+	), orders(html) AS (
+		SELECT string_agg('<tr role="row"><th role="rowheader" scope="row" data-label="Order" class="id">' || po_html(d.po_number)
+			|| '</th><td role="cell" data-label="Bill from" class="wrap">' || po_html(d.bill_from)
+			|| '</td><td role="cell" data-label="Value" class="n">' || po_html(d.value) || ' ' || po_html(d.currency)
+			|| '</td><td role="cell" data-label="Balance" class="n' || CASE WHEN d.balance < 0 THEN ' over' ELSE '' END || '">'
+			|| coalesce(po_html(d.balance) || ' ' || po_html(d.currency), 'not tracked')
+			|| '</td><td role="cell" data-label="Effective" class="day">' || d.effective_month::text
+			|| '</td><td role="cell" data-label="Expiration" class="day">' || d.expiration_month::text
+			|| '</td><td role="cell" data-label="Status"><span class="tag ' || lower(d.status) || '">' || d.status || '</span>'
+			|| '</td><td role="cell" data-label="Invoices" class="n">' || d.invoices || '</td></tr>', E'\n'
+			ORDER BY d.status, d.po_number)
+		FROM dashboard d
+	), bars(html) AS (
+		SELECT string_agg('<li><span class="what"><b>' || po_html(s.po_number) || '</b> line item ' || po_html(s.line_number)
+			|| ', ' || po_html(po_label(s.line_type)) || ', ' || s.start_month::text || ' to ' || s.end_month::text
+			|| '</span><span class="left' || CASE WHEN s.overdrawn THEN ' over' ELSE '' END || '">'
+			|| CASE WHEN s.overdrawn
+				THEN 'overdrawn by ' || po_html(-s.balance) || ' ' || po_html(s.currency) || ' of ' || po_html(s.total_value)
+				ELSE po_html(s.balance) || ' ' || po_html(s.currency) || ' left of ' || po_html(s.total_value)
+					|| coalesce(' (' || b.percent || '%)', '') END
+			|| '</span><span class="bar ' || CASE WHEN s.balance <= 0 THEN 'empty'
+				WHEN s.share_left < t.highest THEN 'low' ELSE 'good' END
+			|| '" role="img" aria-label="' || coalesce(b.percent, 0) || '% left'
+			|| coalesce(', notified below ' || t.names, '') || '"><i style="width:'
+			|| least(greatest(coalesce(b.percent, 0), 0), 100) || '%"></i>' || coalesce(t.ticks, '') || '</span>'
+			|| CASE WHEN f.runs_out_month IS NULL OR s.overdrawn THEN ''
+				WHEN f.runs_out_early THEN '<span class="note over">At the pace of the last months it runs out in '
+					|| f.runs_out_month::text || ', before it ends.</span>'
+				ELSE '<span class="note">At the pace of the last months it lasts to its end.</span>' END
+			|| '</li>', E'\n' ORDER BY s.share_left NULLS LAST, s.po_number, s.line_number)
+		FROM po_line_item_status s
+		JOIN po_forecast f ON f.account_id = s.account_id AND f.line_item_id = s.line_item_id
+		CROSS JOIN today
+		CROSS JOIN LATERAL (SELECT trunc(s.share_left * 100) AS percent) b
+		CROSS JOIN LATERAL (
+			SELECT max(x) AS highest, string_agg(trim_scale(x * 100) || '%', ', ' ORDER BY x DESC) AS names,
+				string_agg('<u style="left:' || trim_scale(x * 100) || '%"></u>', '' ORDER BY x) AS ticks
+			FROM po_account a, unnest(a.alert_thresholds) x WHERE a.account_id = s.account_id) t
+		WHERE s.account_id = po_report.account_id AND f.account_id = po_report.account_id
+			AND s.order_status IN ('Active', 'Suspended') AND s.end_month >= today.month
+	), spend AS (
+		SELECT m.currency, m.billing_month, sum(m.amount) AS amount,
+			coalesce(sum(m.amount) FILTER (WHERE m.po_number IS NULL), 0) AS without_order
+		FROM po_monthly_spend m, today
+		WHERE m.account_id = po_report.account_id AND m.billing_month > today.month - 12 AND m.billing_month <= today.month
+		GROUP BY m.currency, m.billing_month
+	), spend_table(html) AS (
+		SELECT string_agg('<table class="spend" role="table"><caption>' || po_html(t.currency) || '</caption><thead role="rowgroup"><tr role="row">'
+			|| '<th role="columnheader" scope="col">Month</th><th role="columnheader" scope="col" class="n">Invoiced</th>'
+			|| '<th role="columnheader" scope="col" class="n">Without an order</th><td role="cell" class="chart" aria-hidden="true"></td></tr></thead><tbody role="rowgroup">'
+			|| t.html || '</tbody></table>', E'\n' ORDER BY t.currency)
+		FROM (
+			SELECT c.currency, string_agg('<tr role="row"><th role="rowheader" scope="row" class="day">' || (today.month - 11 + n)::text
+				|| '</th><td role="cell" class="n">' || po_html(coalesce(s.amount, 0))
+				|| '</td><td role="cell" class="n">' || po_html(coalesce(s.without_order, 0))
+				|| '</td><td role="cell" class="chart" aria-hidden="true"><i style="width:'
+				|| w.ordered || '%"></i><i class="none" style="width:' || w.unordered || '%"></i></td></tr>',
+				E'\n' ORDER BY n) AS html
+			FROM (SELECT x.currency, greatest(max(x.amount), max(x.amount - x.without_order), max(x.without_order)) AS most
+				FROM spend x GROUP BY x.currency) c
+			CROSS JOIN today
+			CROSS JOIN (SELECT min(x.billing_month) AS month FROM spend x) first
+			CROSS JOIN generate_series(first.month - today.month + 11, 11) n
+			LEFT JOIN spend s ON s.currency = c.currency AND s.billing_month = today.month - 11 + n
+			-- the two bars together are as long as the months' sum; nothing is drawn for what is below zero
+			CROSS JOIN LATERAL (
+				SELECT coalesce(round(100 * greatest(s.amount - s.without_order, 0) / nullif(greatest(c.most, 0), 0), 1), 0) AS ordered,
+					coalesce(round(100 * greatest(s.without_order, 0) / nullif(greatest(c.most, 0), 0), 1), 0) AS unordered) w
+			GROUP BY c.currency
+		) t
+	), newest AS (
+		SELECT u.* FROM unassociated u ORDER BY u.issued_on DESC, u.bill_from, u.invoice_id LIMIT 100
+	), unassociated_rows(html) AS (
+		SELECT string_agg('<tr role="row"><th role="rowheader" scope="row" data-label="Invoice" class="id">' || po_html(u.invoice_id)
+			|| '</th><td role="cell" data-label="Bill from" class="wrap">' || po_html(u.bill_from)
+			|| '</td><td role="cell" data-label="Type" class="wrap">' || po_html(po_label(u.line_type))
+			|| '</td><td role="cell" data-label="Month" class="day">' || u.billing_month::text
+			|| '</td><td role="cell" data-label="Issued" class="day">' || to_char(u.issued_on, 'YYYY-MM-DD')
+			|| '</td><td role="cell" data-label="Amount" class="n">' || po_html(u.amount) || ' ' || po_html(u.currency)
+			|| '</td><td role="cell" data-label="Why" class="why">' || po_html(coalesce(r.reason, '')) || '</td></tr>', E'\n'
+			ORDER BY u.issued_on DESC, u.bill_from, u.invoice_id)
+		FROM newest u
+		JOIN po_unassociated_invoice r ON r.account_id = u.account_id AND r.bill_from = u.bill_from
+			AND r.invoice_id = u.invoice_id
+	), cover AS (
+		SELECT c.* FROM today, po_coverage(po_report.account_id, today.month, today.month + 11) c
+	), cover_rows AS (
+		SELECT c.bill_from, c.currency, string_agg(c.html, E'\n' ORDER BY c.line_type) AS html
+		FROM (
+			SELECT v.bill_from, v.currency, v.line_type,
+				'<tr role="row"><th role="rowheader" scope="row">' || po_html(po_label(v.line_type)) || '</th>'
+				|| string_agg('<td role="cell" class="' || CASE WHEN v.po_number IS NULL THEN 'gap"'
+					WHEN NOT v.covers THEN 'used"' WHEN v.item_type = v.line_type THEN 'yes"' ELSE 'wide"' END
+					|| ' title="' || h.words || '"><span aria-hidden="true">' || CASE WHEN v.po_number IS NULL THEN '&times;'
+					WHEN NOT v.covers THEN '!' WHEN v.item_type = v.line_type THEN '&#10003;' ELSE '&#9675;' END
+					|| '</span><span class="sr">' || h.words || '</span></td>', '' ORDER BY v.billing_month) || '</tr>' AS html
+			FROM cover v
+			CROSS JOIN LATERAL (
+				SELECT CASE WHEN v.po_number IS NULL THEN 'nothing pays'
+					ELSE 'line item ' || po_html(v.line_number) || ' of order ' || po_html(v.po_number)
+						|| CASE WHEN v.item_type = v.line_type THEN '' ELSE ', which pays for ' || po_html(po_label(v.item_type)) END
+						|| CASE WHEN v.covers THEN '' ELSE ', which is used up' END END AS words) h
+			GROUP BY v.bill_from, v.currency, v.line_type
+		) c
+		GROUP BY c.bill_from, c.currency
+	), cover_table(html) AS (
+		SELECT string_agg('<div class="scroll" role="region" tabindex="0" aria-label="Coverage by ' || po_html(c.bill_from)
+			|| '"><table class="heat" role="table"><caption>' || po_html(c.bill_from) || ', ' || po_html(c.currency)
+			|| '</caption><thead role="rowgroup"><tr role="row"><th role="columnheader" scope="col">Type of charge</th>' || m.html || '</tr></thead><tbody role="rowgroup">'
+			|| c.html || '</tbody></table></div>', E'\n' ORDER BY c.bill_from, c.currency)
+		FROM cover_rows c
+		CROSS JOIN (
+			SELECT string_agg('<th role="columnheader" scope="col">' || replace((today.month + n)::text, '-', '<br>') || '</th>', '' ORDER BY n) AS html
+			FROM today, generate_series(0, 11) n) m
+	)
+	SELECT concat_ws(E'\n',
+		'<!DOCTYPE html>',
+		'<html lang="en">',
+		'<head>',
+		'<meta charset="utf-8">',
+		'<meta name="viewport" content="width=device-width, initial-scale=1">',
+		'<meta http-equiv="Content-Security-Policy" content="default-src ''none''; style-src ''unsafe-inline''">',
+		'<title>Purchase orders of ' || po_html(po_report.account_id) || ', ' || to_char(today.day, 'YYYY-MM-DD') || '</title>',
+		'<style>',
+		'*{box-sizing:border-box}',
+		'body{margin:0 auto;max-width:72rem;padding:1rem;font:16px/1.45 system-ui,"DejaVu Sans",sans-serif;color:#16191f;background:#fff}',
+		'h1{font-size:1.6rem;margin:.2rem 0}h2{font-size:1.2rem;margin:2rem 0 .6rem;border-bottom:2px solid #16191f}',
+		'p{margin:.3rem 0 .8rem}b,th,td,.what{unicode-bidi:isolate}b,.id,.what,.why,caption{overflow-wrap:anywhere}.id{min-width:7rem}.wrap{min-width:6rem;overflow-wrap:anywhere}.day{white-space:nowrap}',
+		'nav ul,.figures,.bars{list-style:none;margin:0;padding:0}nav li{display:inline-block;margin-right:1rem}a{color:#0b5cad}',
+		'.figures{display:flex;flex-wrap:wrap;gap:.6rem;margin:1rem 0}.figures li{flex:1 1 10rem;border:1px solid #8d99a8;border-radius:6px;padding:.6rem .8rem}',
+		'.figures b{display:block;font-size:1.4rem}',
+		'table{border-collapse:collapse;width:100%;font-size:.94rem}caption{text-align:left;font-weight:600;padding:.4rem 0}',
+		'th,td{text-align:left;padding:.35rem .5rem;border-bottom:1px solid #ccd3db;vertical-align:top}thead th{border-bottom:2px solid #8d99a8}',
+		'.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}thead .n{white-space:normal}.over{color:#a4161a;font-weight:600}',
+		'.tag{border:1px solid;border-radius:4px;padding:0 .35rem;white-space:nowrap}.active{color:#14603a}.suspended,.suspended-expired{color:#8a4b00}.expired{color:#545b64}',
+		'.bars li{display:grid;grid-template-columns:1fr auto;gap:.1rem 1rem;padding:.5rem 0;border-bottom:1px solid #ccd3db}',
+		'.bar{grid-column:1/-1;position:relative;height:1.1rem;background:#e4e8ed;border:1px solid #8d99a8;border-radius:3px}',
+		'.bar i{display:block;height:100%;background:#2b77c9}.bar.low i{background:#c77700}.bar.empty{border-color:#a4161a;background:#f7dcdc}',
+		'.bar u{position:absolute;top:-4px;bottom:-4px;border-left:2px dashed #16191f}.note{grid-column:1/-1;font-size:.9rem}',
+		'.spend{margin-bottom:1rem}.spend .chart{width:50%;white-space:nowrap;font-size:0;vertical-align:middle}.chart i{display:inline-block;height:1rem;background:#2b77c9}',
+		'.chart i.none,.key .none{background:repeating-linear-gradient(45deg,#a4161a 0 3px,#f3c9c9 3px 6px)}',
+		'.heat{width:auto;min-width:100%}.heat td{text-align:center;min-width:2rem;border:1px solid #fff;font-weight:600}.heat thead th{font-size:.8rem;text-align:center;padding:.2rem}.heat th:first-child{text-align:left;min-width:9rem;overflow-wrap:anywhere}',
+		'.yes{background:#8fd0a8}.wide{background:#d3eedd}.used{background:#ffd58a}.gap{background:#f2a6a6}',
+		'.scroll{overflow-x:auto;margin-bottom:1rem}.key span{display:inline-block;margin-right:.8rem}.key i{display:inline-block;width:1.5rem;height:1.5rem;vertical-align:middle;text-align:center;margin-right:.3rem;font-style:normal;font-weight:600}',
+		'.key .ordered{background:#2b77c9}.sr{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}',
+		'@media (max-width:46rem){.cards thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}',
+		'.cards,.cards tbody,.cards tr,.cards th,.cards td{display:block;width:100%}.cards tr{border:1px solid #8d99a8;border-radius:6px;margin-bottom:.7rem;padding:.2rem}',
+		'.cards th,.cards td{display:flex;justify-content:space-between;gap:1rem;border:0;text-align:right;padding:.2rem .5rem;white-space:normal}',
+		'.cards th{font-size:1.05rem}.cards [data-label]::before{content:attr(data-label);font-weight:400;color:#545b64;text-align:left;flex:none}',
+		'.cards .why{display:block;text-align:left}.cards .why::before{display:block}.bars li{grid-template-columns:1fr}',
+		'.spend,.spend caption,.spend thead,.spend tbody{display:block}.spend tr{display:grid;grid-template-columns:5rem 1fr 1fr;border-bottom:1px solid #ccd3db}.spend th,.spend td{border:0;padding:.2rem}.spend .chart{grid-column:1/-1;width:100%}.spend thead .chart{display:none}'
+			|| '.heat,.heat caption,.heat thead,.heat tbody{display:block}.heat tr{display:grid;grid-template-columns:repeat(12,1fr)}.heat th:first-child{grid-column:1/-1;border:0;padding:.3rem 0 .1rem}'
+			|| '.heat td,.heat thead th{min-width:0;padding:.2rem 0}.heat thead th{font-size:.58rem;border:0}.heat thead th:first-child{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}}',
+		'@media print{nav{display:none}body{max-width:none;padding:0;font-size:11pt}tr,.bars li,.figures li{break-inside:avoid}h2{break-after:avoid}',
+		'*{print-color-adjust:exact;-webkit-print-color-adjust:exact}.scroll{overflow:visible}}',
+		'</style>',
+		'</head>',
+		'<body>',
+		'<header><h1>Purchase orders</h1>',
+		'<p>Account <b>' || po_html(po_report.account_id) || '</b> on ' || to_char(today.day, 'YYYY-MM-DD') || '. Amounts are rounded to two decimals.</p></header>',
+		'<nav aria-label="Sections"><ul><li><a href="#orders">Orders</a></li><li><a href="#left">What is left</a></li><li><a href="#spend">Spend</a></li>'
+			|| '<li><a href="#unassociated">Unassociated</a></li><li><a href="#coverage">Coverage</a></li></ul></nav>',
+		'<main>',
+		'<ul class="figures">' || (SELECT string_agg(f.html, '') FROM figures f) || '</ul>',
+		'<section aria-labelledby="orders"><h2 id="orders">Orders</h2>',
+		coalesce('<table class="cards" role="table"><thead role="rowgroup"><tr role="row">'
+			|| '<th role="columnheader" scope="col">Order</th><th role="columnheader" scope="col">Bill from</th>'
+			|| '<th role="columnheader" scope="col" class="n">Value</th><th role="columnheader" scope="col" class="n">Balance</th>'
+			|| '<th role="columnheader" scope="col">Effective</th><th role="columnheader" scope="col">Expiration</th>'
+			|| '<th role="columnheader" scope="col">Status</th><th role="columnheader" scope="col" class="n">Invoices</th>'
+			|| E'</tr></thead><tbody role="rowgroup">\n' || (SELECT o.html FROM orders o) || '</tbody></table>',
+			'<p>There are no purchase orders.</p>'),
+		'</section>',
+		'<section aria-labelledby="left"><h2 id="left">What is left</h2>',
+		coalesce('<p>Tracked line items that have not ended, the scarcest first. A dashed line is a threshold below which contacts are notified.</p><ul class="bars">'
+			|| (SELECT b.html FROM bars b) || '</ul>', '<p>No line item that has not ended is tracked.</p>'),
+		'</section>',
+		'<section aria-labelledby="spend"><h2 id="spend">Spend by month</h2>',
+		coalesce('<p class="key">Billing months, credit memos taken off. <span><i class="ordered"></i>with an order</span> <span><i class="none"></i>without</span></p>'
+			|| (SELECT s.html FROM spend_table s), '<p>Nothing was invoiced in the last twelve months.</p>'),
+		'</section>',
+		'<section aria-labelledby="unassociated"><h2 id="unassociated">Unassociated invoices</h2>',
+		coalesce('<table class="cards" role="table"><thead role="rowgroup"><tr role="row">'
+			|| '<th role="columnheader" scope="col">Invoice</th><th role="columnheader" scope="col">Bill from</th><th role="columnheader" scope="col">Type</th>'
+			|| '<th role="columnheader" scope="col">Month</th><th role="columnheader" scope="col">Issued</th><th role="columnheader" scope="col" class="n">Amount</th>'
+			|| '<th role="columnheader" scope="col">Why</th>'
+			|| E'</tr></thead><tbody role="rowgroup">\n' || (SELECT u.html FROM unassociated_rows u) || '</tbody></table>',
+			'<p>Every invoice has an order.</p>'),
+		(SELECT '<p>These are the newest 100 of ' || count(*) || '.</p>' FROM unassociated u HAVING count(*) > 100),
+		'</section>',
+		'<section aria-labelledby="coverage"><h2 id="coverage">Coverage</h2>',
+		coalesce('<p class="key">Who would pay this month and in the next eleven. <span><i class="yes">&#10003;</i>a line item of the type</span>'
+			|| ' <span><i class="wide">&#9675;</i>one of a wider type</span> <span><i class="used">!</i>one that is used up</span> <span><i class="gap">&times;</i>none</span></p>'
+			|| (SELECT c.html FROM cover_table c), '<p>There is no seller.</p>'),
+		'</section>',
+		'</main>',
+		'</body>',
+		'</html>', '')
+	FROM today;
+END;
+COMMENT ON FUNCTION po_report(text) IS
+	'a page of HTML for an account: orders, what is left, spend by month, unassociated invoices, coverage';
+
+--
 -- Comments, so that \d+ and \df+ in psql read like documentation
 --
 
@@ -1790,7 +2096,7 @@ COMMENT ON COLUMN po_account.max_contacts IS 'limit of contacts of one order';
 COMMENT ON COLUMN po_account.alert_thresholds IS 'shares of the total value, 0 to 1: a balance that falls below one is to be notified';
 COMMENT ON COLUMN po_account.bill_to IS 'billing address, for your own use';
 COMMENT ON COLUMN po_account.payment_terms IS 'payment terms, for your own use';
-COMMENT ON COLUMN po_account.marketplace_integration IS 'whether orders may be made by marketplace purchases';
+COMMENT ON COLUMN po_account.marketplace_integration IS 'whether a marketplace invoice that asks for an order that is not there makes it';
 COMMENT ON COLUMN po_account.closed_through IS 'last closed billing month: what is booked up to it cannot change; null: none is closed';
 COMMENT ON COLUMN po_account.created_at IS 'written by po_mgmt: when the row was inserted; given only for history, such as a restore';
 COMMENT ON COLUMN po_account.booked_at IS 'written by po_mgmt: when the account was last booked on or its configuration changed; the lock of the account';
@@ -1837,6 +2143,8 @@ COMMENT ON COLUMN po_line_item.agreement_id IS 'only invoices of this agreement 
 COMMENT ON COLUMN po_line_item.description IS 'for your own use';
 COMMENT ON COLUMN po_line_item.created_at IS 'written by po_mgmt: when the row was inserted; given only for history, such as a restore';
 COMMENT ON COLUMN po_line_item.updated_at IS 'written by po_mgmt: when a user last changed the line item; not moved by invoices';
+COMMENT ON COLUMN po_line_item.agreement_moved_to IS 'written by po_mgmt: order that invoices of the agreement go to now, see po_marketplace_change_order()';
+COMMENT ON INDEX po_line_item_agreement IS 'line items of an agreement';
 COMMENT ON INDEX po_line_item_pkey IS 'one row for each id';
 COMMENT ON INDEX po_line_item_account_id_po_number_line_number_key IS 'one row for each number of an order';
 COMMENT ON INDEX po_line_item_match IS 'for matching: line items of one type of an order in a month';
@@ -1951,6 +2259,12 @@ COMMENT ON INDEX po_notification_unsent IS 'what is to be sent';
 COMMENT ON INDEX po_notification_order IS 'notifications of an order';
 COMMENT ON SEQUENCE po_notification_notification_id_seq IS 'gives po_notification.notification_id';
 
+-- po_row_security
+COMMENT ON TABLE po_row_security IS 'written by po_enable_row_security(): which policies the tables should have; no row: none';
+COMMENT ON COLUMN po_row_security.setting IS 'setting by which a session says which account it is for';
+COMMENT ON COLUMN po_row_security.enabled_at IS 'when that was asked for';
+COMMENT ON INDEX po_row_security_pkey IS 'one row for each setting';
+
 -- results of the matching functions
 COMMENT ON TYPE po_match IS 'a line item that fits an invoice, row of po_match_invoice()';
 COMMENT ON COLUMN po_match.rank IS '1 for the best';
@@ -1995,6 +2309,7 @@ COMMENT ON FUNCTION po_scan_expirations(date) IS
 	'writes the reminders of orders that expire, as of a day (each account''s today); how many';
 COMMENT ON FUNCTION po_schedule(text) IS
 	'has pg_cron run po_scan_expirations() daily, or at the times given as in a crontab; what it did';
+COMMENT ON FUNCTION po_enable_row_security(text) IS 'puts policies by account on all tables: a session sees the account that the setting names; null takes them away; how many tables';
 COMMENT ON FUNCTION po_check_integrity() IS 'where balances, ledger and invoices disagree; no row when all is well';
 COMMENT ON FUNCTION po_seed_trigger() IS 'trigger of the reference tables: keeps seed rows';
 COMMENT ON FUNCTION po_append_only_trigger() IS 'trigger of po_ledger and po_change_log: rows are only added, and only by po_mgmt';
@@ -2030,8 +2345,9 @@ SELECT pg_catalog.pg_extension_config_dump('po_change_log', '');
 SELECT pg_catalog.pg_extension_config_dump('po_change_log_change_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('po_notification', '');
 SELECT pg_catalog.pg_extension_config_dump('po_notification_notification_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('po_row_security', '');
 
 --
 -- Reference data is nobody's secret; all else is granted by the owner
 --
-GRANT SELECT ON po_seller, po_seller_alias, po_taxonomy, po_seller_line_type TO PUBLIC;
+GRANT SELECT ON po_seller, po_seller_alias, po_taxonomy, po_seller_line_type, po_row_security TO PUBLIC;

@@ -2,11 +2,13 @@
  * best.c
  *		The best line item for an invoice that is being booked, fast for many.
  *
- * The invoices of a load are alike: account, seller, type and month say what
- * fits, and only balances move from one to the next.  So from the second of a
- * kind on, the line items that fit are remembered in the order in which they
- * rank apart from their balances, and the balances decide anew each time.
- * The account is locked, and books.h says when all is to be forgotten.
+ * From its third invoice on, an account's configuration is read whole into
+ * memory, if it is not too large.  And the invoices of a load are alike:
+ * account, seller, type and month say what fits, and only balances move from
+ * one to the next.  So from the second of a kind on, the line items that fit
+ * are remembered in the order in which they rank apart from their balances,
+ * and the balances decide anew each time.
+ * The account is locked, and statement.h says when all is to be forgotten.
  */
 #include "postgres.h"
 
@@ -30,7 +32,19 @@ typedef struct Remembered
 	int			ncandidates;
 } Remembered;
 
+/* an account's third invoice pays for reading all of it */
+#define ENOUGH_INVOICES	3
+
+typedef struct KnownAccount
+{
+	text	   *account_id;		/* key */
+	int			ninvoices;
+	const PoConfiguration *configuration;	/* or NULL */
+} KnownAccount;
+
 static HTAB *remembered = NULL;
+static HTAB *accounts = NULL;
+static PoArena arena;			/* for configurations */
 static uint64 generation;
 
 /* ---- kinds of invoices ---- */
@@ -80,6 +94,10 @@ forget_if_old(void)
 		po_statement_forget_memory();
 	remembered = po_text_hash_create("po_mgmt candidates", sizeof(Remembered),
 									 po_statement_memory());
+	accounts = po_text_hash_create("po_mgmt configurations", sizeof(KnownAccount),
+								   po_statement_memory());
+	memset(&arena, 0, sizeof(arena));
+	arena.context = po_statement_memory();
 	generation = po_statement_generation();
 }
 
@@ -105,12 +123,32 @@ recall(const PoInvoice *invoice, const PoAccount *account)
 
 /* ---- candidates ---- */
 
+/* of the tables, or of what is in memory */
+static PoReader *
+open_reader(Oid schema, const PoAccount *account)
+{
+	text	   *account_id = account->account_id;
+	KnownAccount *known = hash_search(accounts, &account_id, HASH_FIND, NULL);
+
+	if (known == NULL)
+	{
+		account_id = po_arena_copy(&arena, account_id);
+		known = hash_search(accounts, &account_id, HASH_ENTER, NULL);
+		known->ninvoices = 0;
+		known->configuration = NULL;
+	}
+	if (++known->ninvoices == ENOUGH_INVOICES)
+		known->configuration = po_read_whole(schema, account, &arena);
+	return known->configuration == NULL ? po_reader_open(schema, true) :
+		po_reader_open_whole(schema, known->configuration);
+}
+
 static void
 find_candidates(Oid schema, const PoInvoice *invoice, const PoAccount *account,
 				PoFinder *finder)
 {
 	finder->schema = schema;
-	finder->reader = po_reader_open(schema, true);
+	finder->reader = open_reader(schema, account);
 	finder->invoice = invoice;
 	finder->account = *account;
 	po_find_by_rules(finder);

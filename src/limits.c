@@ -46,6 +46,18 @@ po_limit_active_orders(Oid schema, text *account_id)
 				 errhint("Suspend an order that is no longer used, or raise max_active_orders of the account.")));
 }
 
+/* would a new order that is good until that month be within the limits? */
+bool
+po_limit_has_room(Oid schema, const PoAccount *account, PoMonth expiration_month)
+{
+	PoMonth		month = this_month(account);
+	Datum		args[] = {PointerGetDatum(account->account_id), PoMonthGetDatum(month)};
+
+	return account->max_line_items > 0 &&
+		(expiration_month < month ||
+		 po_count(schema, PO_COUNT_ACTIVE_ORDERS, args) < account->max_active_orders);
+}
+
 /* of one order: line items or contacts */
 static void
 limit_of_order(Oid schema, text *account_id, text *po_number,

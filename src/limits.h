@@ -11,6 +11,7 @@
 #include "row.h"
 
 extern void po_limit_active_orders(Oid schema, text *account_id);
+extern bool po_limit_has_room(Oid schema, const PoAccount *account, PoMonth expiration_month);
 extern void po_limit_line_items(Oid schema, text *account_id, text *po_number);
 extern void po_limit_contacts(Oid schema, text *account_id, text *po_number);
 

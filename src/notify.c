@@ -191,7 +191,7 @@ write_some(Oid schema, const Crossing *crossings, int ncrossings,
 	for (int i = 0; i < ncrossings; i++)
 	{
 		PoMove		key = {0};
-		PoMove	   *item;
+		const PoMove *item;
 		const PoNotice *notice;
 
 		key.account_id = crossings[i].cause->account_id;

@@ -17,6 +17,7 @@
 
 #include "associate.h"
 #include "clock.h"
+#include "contract.h"
 #include "find.h"
 #include "flight.h"
 #include "limits.h"
@@ -127,7 +128,7 @@ end(Rebooking *rebooking)
 
 	po_flight_close(rebooking->schema);
 	po_become(&rebooking->caller);
-	return po_read_datum(rebooking->schema, PO_READ_INVOICE_ROW, args);
+	return po_read_datum(rebooking->schema, PO_READ_INVOICE_ROW, args, NULL);
 }
 
 /* ---- booking anew ---- */
@@ -228,6 +229,8 @@ decide(const Rebooking *rebooking, PoAssociation *association)
 	PoInvoice	anew = rebooking->invoice;
 
 	anew.po_number = anew.line_number = NULL;
+	if (rebooking->known)
+		po_contract_for_invoice(rebooking->schema, &anew, &rebooking->account);
 	po_see_newest();
 	po_associate(rebooking->schema, &anew, account_of(rebooking), association);
 	PopActiveSnapshot();

@@ -6,6 +6,7 @@
 
 #include "access/htup_details.h"
 #include "common/hashfn.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
 
@@ -285,6 +286,31 @@ po_text_upper(text *value)
 	for (char *byte = upper; *byte != '\0'; byte++)
 		*byte = pg_ascii_toupper((unsigned char) *byte);
 	return cstring_to_text(upper);
+}
+
+/* the place of its first control character, or -1 */
+int
+po_text_control_character(const text *value)
+{
+	const unsigned char *data = (const unsigned char *) VARDATA_ANY(value);
+	int			len = VARSIZE_ANY_EXHDR(value);
+
+	/* those below 0x20, delete, and in Unicode U+0080 to U+009F */
+	for (int i = 0; i < len; i++)
+		if (data[i] < 0x20 || data[i] == 0x7f ||
+			(data[i] == 0xc2 && GetDatabaseEncoding() == PG_UTF8 && data[i + 1] < 0xa0))
+			return i;
+	return -1;
+}
+
+/* may an order or line item have it? */
+bool
+po_is_number(const text *value)
+{
+	int			nchars = pg_mbstrlen_with_len(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+
+	return nchars >= 1 && nchars <= PO_MAX_NUMBER_LENGTH &&
+		po_text_control_character(value) < 0;
 }
 
 /* what an invoice's texts mean, however they were typed */

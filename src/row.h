@@ -155,4 +155,9 @@ extern text *po_text_copy(const text *value);
 extern text *po_text_trim(text *value);
 extern text *po_text_upper(text *value);
 
+/* numbers that are printed, of orders, line items, invoices */
+#define PO_MAX_NUMBER_LENGTH 200	/* characters */
+extern int	po_text_control_character(const text *value);
+extern bool po_is_number(const text *value);
+
 #endif							/* PO_ROW_H */

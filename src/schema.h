@@ -113,7 +113,8 @@ enum
 	Anum_line_item_agreement_id,
 	Anum_line_item_description,
 	Anum_line_item_created_at,
-	Anum_line_item_updated_at
+	Anum_line_item_updated_at,
+	Anum_line_item_agreement_moved_to
 };
 
 enum

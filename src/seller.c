@@ -129,17 +129,34 @@ billed_as(Oid schema, PoLineType *line_type)
 										   typalign));
 }
 
-void
-po_check_seller_bills(Oid schema, text *bill_from, PoLineType *line_type,
-					  bool may_name)
+static bool
+bills(Oid schema, text *bill_from, PoLineType *line_type)
 {
 	Datum		args[2];
 
 	if (po_line_type_is_root(VARDATA_ANY(line_type), VARSIZE_ANY_EXHDR(line_type)))
-		return;
+		return true;
 	args[0] = PointerGetDatum(bill_from);
 	args[1] = billed_as(schema, line_type);
-	if (po_ask(schema, PO_READ_SELLER_BILLS, args) != PO_YES)
+	return po_ask(schema, PO_READ_SELLER_BILLS, args) == PO_YES;
+}
+
+bool
+po_seller_may_bill(Oid schema, text *bill_from, PoLineType *line_type)
+{
+	Datum		seller = PointerGetDatum(bill_from);
+	Datum		type = PointerGetDatum(line_type);
+
+	return po_ask(schema, PO_READ_SELLER_ENABLED, &seller) == PO_YES &&
+		po_ask(schema, PO_READ_TYPE_ENABLED, &type) == PO_YES &&
+		bills(schema, bill_from, line_type);
+}
+
+void
+po_check_seller_bills(Oid schema, text *bill_from, PoLineType *line_type,
+					  bool may_name)
+{
+	if (!bills(schema, bill_from, line_type))
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
 				 errmsg("seller \"%s\" does not bill line type \"%s\"",

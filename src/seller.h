@@ -14,6 +14,9 @@ extern text *po_seller_name(Oid schema, text *name);
 extern bool po_require_seller(Oid schema, text *bill_from);
 extern void po_require_type(Oid schema, PoLineType *line_type);
 
+/* would a new order of the seller, with a line item of that type, be accepted? */
+extern bool po_seller_may_bill(Oid schema, text *bill_from, PoLineType *line_type);
+
 /* errors, for orders and line items; may_name: the caller may know the seller */
 extern void po_check_seller(Oid schema, text *bill_from);
 extern void po_check_type(Oid schema, PoLineType *line_type);

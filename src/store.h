@@ -17,6 +17,7 @@
 #include "executor/spi.h"
 #include "utils/rel.h"
 
+#include "arena.h"
 #include "row.h"
 #include "schema.h"
 
@@ -61,6 +62,10 @@ typedef enum PoStatement
 	PO_READ_ACCOUNT_XMIN,
 	PO_READ_NOTICES,
 	PO_READ_REMINDERS,
+	PO_READ_INTEGRATION,
+	PO_READ_AGREEMENT,
+	PO_READ_AGREEMENT_LINE,
+	PO_READ_MOVED_TO,
 	PO_READ_BOOKED,
 	PO_READ_ASSOCIATION,
 	PO_READ_PAST_ACCOUNT,
@@ -72,7 +77,16 @@ typedef enum PoStatement
 	PO_LOCK_EXPIRATION,
 	PO_EXTEND_ORDER,
 	PO_EXTEND_LINE_ITEMS,
+	PO_READ_POLICIES,
+	PO_FORGET_POLICIES,
+	PO_RECORD_POLICIES,
 	PO_SCHEDULE,
+	/* the same for the marketplace: updated_at of orders does not move */
+	PO_FIRST_PURCHASE,
+	PO_PURCHASE_ORDER = PO_FIRST_PURCHASE,
+	PO_WIDEN_ORDER,
+	PO_PURCHASE_LINE_ITEM,
+	PO_MOVE_AGREEMENT,
 	/* the store's own writes, which the triggers let pass */
 	PO_FIRST_WRITE,
 	PO_ADD_ACCOUNT = PO_FIRST_WRITE,
@@ -100,6 +114,7 @@ extern uint64 po_execute_seed(const char *sql, Oid row_type, Datum row);
 extern Oid	po_table_oid(Oid schema, PoTable table);
 extern void po_check_triggers(Oid schema, PoTable which);
 extern bool po_store_is_writing(void);
+extern bool po_marketplace_is_writing(void);
 extern void po_plan_init(void);
 
 /* ---- store_read.c ---- */
@@ -112,6 +127,16 @@ typedef struct PoReader PoReader;
  */
 extern PoReader *po_reader_open(Oid schema, bool as_owner);
 extern void po_reader_close(PoReader *reader);
+
+/*
+ * For many invoices of an account: all of its configuration, in memory of the
+ * caller's, or NULL where that does not pay; and a reader that reads it there.
+ */
+typedef struct PoConfiguration PoConfiguration;
+
+extern const PoConfiguration *po_read_whole(Oid schema, const PoAccount *account,
+											PoArena *arena);
+extern PoReader *po_reader_open_whole(Oid schema, const PoConfiguration *configuration);
 
 extern bool po_read_account(PoReader *reader, text *account_id, PoAccount *account);
 extern text *po_read_alias(PoReader *reader, text *alias);
@@ -255,7 +280,13 @@ extern char *po_list(Oid schema, PoStatement statement, const Datum *args);
 extern int64 po_next_id(Oid schema, const char *sequence);
 extern PoInvoice *po_read_invoices(Oid schema, PoStatement statement,
 								   const Datum *args, int *ninvoices);
-extern Datum po_read_datum(Oid schema, PoStatement statement, const Datum *args);
+extern Datum po_read_datum(Oid schema, PoStatement statement, const Datum *args,
+						   const char *nulls);
+extern text *po_read_text(Oid schema, PoStatement statement, const Datum *args,
+						  const char *nulls);
+extern bool po_read_agreement(Oid schema, text *account_id, text *agreement_id,
+							  text **bill_from, text **currency,
+							  PoMonth *start, PoMonth *end);
 extern PoRepair *po_read_repairs(Oid schema, text *account_id, int *nrepairs);
 extern bool po_read_month(Oid schema, PoStatement statement, const Datum *args,
 						  PoMonth *month);
@@ -318,5 +349,9 @@ extern PoNotice *po_read_reminders(Oid schema, const Datum *args, const char *nu
 extern uint64 po_write_notifications(Oid schema, PoStatement statement,
 									 const PoNotification *notifications,
 									 int nnotifications);
+
+/* ---- store_policy.c ---- */
+
+extern int64 po_write_policies(Oid schema, const char *setting);
 
 #endif							/* PO_STORE_H */

@@ -30,12 +30,7 @@
 
 #include "store_cache.h"
 
-/* larger accounts are not kept: where they are searched, a few line items are read */
-#define MAX_LINE_ITEMS	256
-
 #define MAX_TYPES		1000
-
-#define BLOCK_SIZE		(64 * 1024)
 
 /* tables whose rows are kept, or say what is good */
 static const PoTable kept_tables[] = {PO_ACCOUNT, PO_ORDER, PO_LINE_ITEM};
@@ -64,8 +59,7 @@ typedef struct Generation
 {
 	MemoryContext context;
 	HTAB	   *accounts;
-	char	   *block;			/* for texts and arrays */
-	Size		left;
+	PoArena		arena;			/* for texts and arrays */
 } Generation;
 
 typedef struct CachedType
@@ -129,6 +123,7 @@ make_generation(Generation *generation)
 	generation->accounts = po_text_hash_create("po_mgmt accounts in memory",
 											   sizeof(CachedAccount),
 											   generation->context);
+	generation->arena.context = generation->context;
 }
 
 static void
@@ -151,31 +146,6 @@ make_room(void)
 	}
 	if (young.context == NULL)
 		make_generation(&young);
-}
-
-/* many small pieces that go together need no headers */
-static void *
-allocate(Size size)
-{
-	void	   *result;
-
-	size = MAXALIGN(Max(size, 1));
-	if (size > young.left)
-	{
-		young.left = Max(size, BLOCK_SIZE);
-		young.block = MemoryContextAlloc(young.context, young.left);
-	}
-	result = young.block;
-	young.block += size;
-	young.left -= size;
-	return result;
-}
-
-static void *
-copy(const void *value)
-{
-	return value == NULL ? NULL :
-		memcpy(allocate(VARSIZE_ANY(value)), value, VARSIZE_ANY(value));
 }
 
 static CachedAccount *
@@ -202,7 +172,7 @@ enter(const text *account_id)
 	entry = hash_search(young.accounts, &key, HASH_FIND, NULL);
 	if (entry == NULL)
 	{
-		key = copy(account_id);
+		key = po_arena_copy(&young.arena, account_id);
 		entry = hash_search(young.accounts, &key, HASH_ENTER, &found);
 	}
 	memset((char *) entry + sizeof(text *), 0, sizeof(*entry) - sizeof(text *));
@@ -436,123 +406,6 @@ is_usable(Oid schema, Snapshot snapshot)
 		!is_distrusted && guards_hold(snapshot);
 }
 
-/* ---- reading an account ---- */
-
-/* orders of all sellers, of each the newest first */
-static void
-read_orders(PoScan *scan, Snapshot snapshot, PoConfiguration *configuration)
-{
-	Datum		account_id = PointerGetDatum(configuration->account.account_id);
-	Datum		values[PO_ORDER_NCOLUMNS];
-	bool		nulls[PO_ORDER_NCOLUMNS];
-	int			space = 8;
-	PoOrder    *orders = palloc(space * sizeof(PoOrder));
-	int			n = 0;
-
-	po_scan_start(scan, snapshot, &account_id, 1);
-	while (po_scan_next(scan, po_order_attributes, PO_ORDER_NCOLUMNS, values, nulls))
-	{
-		PoOrder    *order;
-
-		if (n == space)
-		{
-			space *= 2;
-			orders = repalloc(orders, space * sizeof(PoOrder));
-		}
-		order = &orders[n++];
-		po_order_view(order, values, nulls);
-		order->po_number = copy(order->po_number);
-		order->bill_from = copy(order->bill_from);
-		order->currency = copy(order->currency);
-		order->tax_registration_numbers = copy(order->tax_registration_numbers);
-	}
-	configuration->norders = n;
-	configuration->orders = memcpy(allocate(n * sizeof(PoOrder)), orders,
-								   n * sizeof(PoOrder));
-	pfree(orders);
-}
-
-/*
- * The place of a line item's order, -1 where there is none (foreign keys may
- * have been switched off).  They come order by order, so it is mostly the last.
- */
-static int
-place_of(const PoConfiguration *configuration, const text *po_number, int last)
-{
-	if (last >= 0 && po_text_equal(configuration->orders[last].po_number, po_number))
-		return last;
-	for (int i = 0; i < configuration->norders; i++)
-		if (po_text_equal(configuration->orders[i].po_number, po_number))
-			return i;
-	return -1;
-}
-
-/* false where they are too many */
-static bool
-read_line_items(PoScan *scan, Snapshot snapshot, PoConfiguration *configuration)
-{
-	Datum		account_id = PointerGetDatum(configuration->account.account_id);
-	Datum		values[PO_LINE_ITEM_NCOLUMNS];
-	bool		nulls[PO_LINE_ITEM_NCOLUMNS];
-	PoLineItem *items = palloc(MAX_LINE_ITEMS * sizeof(PoLineItem));
-	int			place = -1;
-	int			n = 0;
-
-	configuration->spans = allocate(configuration->norders * sizeof(PoSpan));
-	memset(configuration->spans, 0, configuration->norders * sizeof(PoSpan));
-	po_scan_start(scan, snapshot, &account_id, 1);
-	while (po_scan_next(scan, po_line_item_attributes, PO_LINE_ITEM_NCOLUMNS,
-						values, nulls))
-	{
-		PoLineItem *item = &items[n];
-		int			last = place;
-
-		if (n == MAX_LINE_ITEMS)
-			return false;
-		po_line_item_view(item, values, nulls);
-		place = place_of(configuration, item->po_number, last);
-		if (place < 0)
-			continue;
-		if (place != last)
-			configuration->spans[place].first = n;
-		configuration->spans[place].end = ++n;
-		item->po_number = configuration->orders[place].po_number;
-		item->line_number = copy(item->line_number);
-		item->line_type = copy(item->line_type);
-		item->balance = copy(item->balance);
-		item->agreement_id = copy(item->agreement_id);
-	}
-	configuration->line_items = memcpy(allocate(n * sizeof(PoLineItem)), items,
-									   n * sizeof(PoLineItem));
-	pfree(items);
-	return true;
-}
-
-/* false where there is too much of it */
-static bool
-read_configuration(Oid schema, Snapshot snapshot, const PoAccount *account,
-				   PoConfiguration *configuration)
-{
-	PoScan		orders = {0};
-	PoScan		line_items = {0};
-	bool		fits = false;
-
-	configuration->account = *account;
-	configuration->account.account_id = copy(account->account_id);
-	configuration->account.currency = copy(account->currency);
-	configuration->account.time_zone = copy(account->time_zone);
-	if (po_scan_open(&orders, schema, PO_ORDER, false) &&
-		po_scan_open(&line_items, schema, PO_LINE_ITEM, false))
-	{
-		read_orders(&orders, snapshot, configuration);
-		fits = configuration->norders <= MAX_LINE_ITEMS &&
-			read_line_items(&line_items, snapshot, configuration);
-	}
-	po_scan_close(&line_items);
-	po_scan_close(&orders);
-	return fits;
-}
-
 /* ---- accounts ---- */
 
 static const PoConfiguration *
@@ -617,7 +470,8 @@ po_cache_find(Oid schema, Snapshot snapshot, const PoAccount *account,
 	if (!is_second)
 		return NULL;
 	entry->is_large = true;		/* should it fail half-way, it is not tried again */
-	if (!read_configuration(schema, snapshot, account, &entry->configuration))
+	if (!po_configuration_read(schema, snapshot, false, account, &young.arena,
+							   &entry->configuration))
 		return NULL;
 	entry->is_large = false;
 	entry->is_read = true;

@@ -14,7 +14,7 @@
 
 #include "storage/itemptr.h"
 
-#include "store_scan.h"
+#include "store_whole.h"
 
 /* which version of an account's row it is */
 typedef struct PoVersion
@@ -23,23 +23,6 @@ typedef struct PoVersion
 	ItemPointerData tid;
 	TimestampTz booked_at;
 } PoVersion;
-
-/* the line items of an order */
-typedef struct PoSpan
-{
-	int			first;
-	int			end;
-} PoSpan;
-
-/* all that a match reads of an account; line items order by order */
-typedef struct PoConfiguration
-{
-	PoAccount	account;
-	int			norders;
-	PoOrder    *orders;			/* of a seller, newest first */
-	PoLineItem *line_items;
-	PoSpan	   *spans;			/* of each order */
-} PoConfiguration;
 
 /*
  * From memory, where this snapshot is the one under which the account was

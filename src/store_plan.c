@@ -4,7 +4,7 @@
  *
  * Every statement that the extension runs stands here.  They are analysed
  * under the caller's search_path, so all names are qualified, operators too:
- * @ stands for the extension's schema, EQ for the equality of core's types.
+ * @ before a dot stands for the extension's schema, EQ for the equality of core's types.
  */
 #include "postgres.h"
 
@@ -34,6 +34,11 @@
 	" i.end_month, i.balance_tracked, i.balance, i.agreement_id, o.place" \
 	" FROM pg_catalog.unnest($2) WITH ORDINALITY AS o(po_number, place)" \
 	" JOIN @.po_line_item i ON i.account_id" EQ "$1 AND i.po_number" EQ "o.po_number"
+
+/* the line items i of a marketplace agreement */
+#define OF_AGREEMENT \
+	" WHERE i.account_id" EQ "$1 AND i.agreement_id" EQ "$2" \
+	" AND i.line_type OPERATOR(@.<@) 'marketplace.transaction'"
 
 /* who is told of the order o */
 #define RECIPIENTS \
@@ -287,7 +292,60 @@ static const PoStatementText statements[PO_NSTATEMENTS] = {
 	[PO_EXTEND_LINE_ITEMS] = {"ttmm",
 		"UPDATE @.po_line_item SET end_month = $4 WHERE account_id" EQ "$1"
 		" AND po_number" EQ "$2 AND end_month OPERATOR(@.=) $3"},
+	/* the extension's tables that are by account, whichever there are; our policy, and others */
+	[PO_READ_POLICIES] = {"",
+		"SELECT pg_catalog.format('%I.%I', n.nspname, c.relname),"
+		" EXISTS (SELECT FROM pg_catalog.pg_policy p WHERE p.polrelid" EQ "c.oid"
+		" AND p.polname" EQ "'po_mgmt_account'),"
+		" EXISTS (SELECT FROM pg_catalog.pg_policy p WHERE p.polrelid" EQ "c.oid"
+		" AND p.polname OPERATOR(pg_catalog.<>) 'po_mgmt_account')"
+		" FROM pg_catalog.pg_extension e"
+		" JOIN pg_catalog.pg_depend d ON d.refobjid" EQ "e.oid AND d.deptype" EQ "'e'"
+		" AND d.refclassid" EQ "'pg_catalog.pg_extension'::pg_catalog.regclass"
+		" AND d.classid" EQ "'pg_catalog.pg_class'::pg_catalog.regclass"
+		" JOIN pg_catalog.pg_class c ON c.oid" EQ "d.objid AND c.relkind" EQ "'r'"
+		" JOIN pg_catalog.pg_namespace n ON n.oid" EQ "c.relnamespace"
+		" JOIN pg_catalog.pg_attribute a ON a.attrelid" EQ "c.oid AND a.attname" EQ "'account_id'"
+		" WHERE e.extname" EQ "'po_mgmt' ORDER BY c.relname"},
+	[PO_FORGET_POLICIES] = {"t",
+		"DELETE FROM @.po_row_security WHERE ($1" EQ "setting) IS NOT TRUE"},
+	[PO_RECORD_POLICIES] = {"t",
+		"INSERT INTO @.po_row_security (setting, enabled_at)"
+		" SELECT $1, @.po_now() WHERE $1 IS NOT NULL ON CONFLICT DO NOTHING"},
 	[PO_SCHEDULE] = {"ttt", "SELECT cron.schedule($1, $2, $3)"},
+	[PO_READ_INTEGRATION] = {"t",
+		"SELECT marketplace_integration FROM @.po_account WHERE account_id" EQ "$1"},
+	/* the seller and currency of its last order, and all of its months */
+	[PO_READ_AGREEMENT] = {"tt",
+		"SELECT o.bill_from, o.currency, @.min(i.start_month), @.max(i.end_month)"
+		" FROM @.po_line_item i JOIN @.po_order o ON o.account_id" EQ "i.account_id"
+		" AND o.po_number" EQ "i.po_number" OF_AGREEMENT
+		" GROUP BY o.bill_from, o.currency ORDER BY pg_catalog.max(i.line_item_id) DESC LIMIT 1"},
+	[PO_READ_AGREEMENT_LINE] = {"ttt",
+		"SELECT i.line_number FROM @.po_line_item i" OF_AGREEMENT " AND i.po_number" EQ "$3"
+		" ORDER BY i.line_item_id DESC LIMIT 1"},
+	/* for an invoice of the agreement that asks for this order and line item, or none */
+	[PO_READ_MOVED_TO] = {"tttt",
+		"SELECT i.agreement_moved_to FROM @.po_line_item i" OF_AGREEMENT
+		" AND i.agreement_moved_to IS NOT NULL AND ($3 IS NULL OR i.po_number" EQ "$3)"
+		" AND ($4 IS NULL OR i.line_number" EQ "$4) ORDER BY i.line_item_id DESC LIMIT 1"},
+	[PO_PURCHASE_ORDER] = {"tttmmt",
+		"INSERT INTO @.po_order (account_id, po_number, bill_from, effective_month,"
+		" expiration_month, currency, source) VALUES ($1, $2, $3, $4, $5, $6, 'marketplace')"},
+	[PO_WIDEN_ORDER] = {"ttmm",
+		"UPDATE @.po_order SET effective_month = LEAST(effective_month, $3),"
+		" expiration_month = GREATEST(expiration_month, $4)"
+		" WHERE account_id" EQ "$1 AND po_number" EQ "$2"},
+	[PO_PURCHASE_LINE_ITEM] = {"ttmmnttt",
+		"INSERT INTO @.po_line_item (account_id, po_number, line_type, start_month, end_month,"
+		" amount, agreement_id, line_number, description)"
+		" SELECT $1, $2, 'marketplace.transaction', $3, $4, $5, $6, COALESCE($7,"
+		" (SELECT (COALESCE(pg_catalog.max(line_number::pg_catalog.numeric), 0)" PLUS "1)::pg_catalog.text"
+		" FROM @.po_line_item WHERE account_id" EQ "$1 AND po_number" EQ "$2"
+		" AND line_number OPERATOR(pg_catalog.~) '^[0-9]+$')), $8 RETURNING line_number"},
+	[PO_MOVE_AGREEMENT] = {"ttt",
+		"UPDATE @.po_line_item i"
+		" SET agreement_moved_to = CASE WHEN i.po_number" EQ "$3 THEN NULL ELSE $3 END" OF_AGREEMENT},
 	[PO_READ_BOOKED] = {"ttt",
 		"SELECT " PO_INVOICE_COLUMNS ", COALESCE(associated_at, recorded_at), associated_by,"
 		" voided_at, association_kind" EQ "'credit'"
@@ -435,6 +493,9 @@ static bool plans_stale = false;
 /* the depth of triggers at which the store is writing, or -1 */
 static int	writing_depth = -1;
 
+/* the same for a purchase on the marketplace */
+static int	purchase_depth = -1;
+
 /* some schema was renamed, dropped or whatever: perhaps ours */
 static void
 schema_changed(Datum arg, int cacheid, uint32 hashvalue)
@@ -543,7 +604,7 @@ prepare(Oid schema, PoStatement statement)
 	initStringInfo(&sql);
 	for (const char *c = text->sql; *c != '\0'; c++)
 	{
-		if (*c == '@')
+		if (c[0] == '@' && c[1] == '.')
 			appendStringInfoString(&sql, prefix);
 		else
 			appendStringInfoChar(&sql, *c);
@@ -565,6 +626,12 @@ is_write(PoStatement statement)
 	return statement >= PO_FIRST_WRITE;
 }
 
+static bool
+is_purchase(PoStatement statement)
+{
+	return statement >= PO_FIRST_PURCHASE && !is_write(statement);
+}
+
 /* how many triggers are running, one inside the other */
 static int
 trigger_depth(void)
@@ -580,6 +647,13 @@ bool
 po_store_is_writing(void)
 {
 	return writing_depth >= 0 && trigger_depth() == writing_depth + 1;
+}
+
+/* is it fired by what a purchase on the marketplace does? */
+bool
+po_marketplace_is_writing(void)
+{
+	return purchase_depth >= 0 && trigger_depth() == purchase_depth + 1;
 }
 
 static PoTable
@@ -685,6 +759,7 @@ po_execute(Oid schema, PoStatement statement, const Datum *args,
 		   const char *nulls, bool read_only)
 {
 	int			outer_depth = writing_depth;
+	int			outer_purchase = purchase_depth;
 	int			result;
 
 	if (!plans_are_good(schema))
@@ -700,12 +775,14 @@ po_execute(Oid schema, PoStatement statement, const Datum *args,
 	PG_TRY();
 	{
 		writing_depth = is_write(statement) ? trigger_depth() : -1;
+		purchase_depth = is_purchase(statement) ? trigger_depth() : -1;
 		result = SPI_execute_plan(plans[statement], unconstify(Datum *, args),
 								  nulls, read_only, 0);
 	}
 	PG_FINALLY();
 	{
 		writing_depth = outer_depth;
+		purchase_depth = outer_purchase;
 	}
 	PG_END_TRY();
 	if (result < 0)

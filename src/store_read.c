@@ -56,6 +56,7 @@ struct PoReader
 	Snapshot	snapshot;
 	PoScan		tables[PO_NTABLES];
 	const PoConfiguration *kept;	/* of the account that was read, or NULL */
+	bool		is_held;		/* by the cache, for us */
 	OrderScan	orders;
 	LineItemScan line_items;
 };
@@ -71,10 +72,28 @@ po_reader_open(Oid schema, bool as_owner)
 	return reader;
 }
 
+const PoConfiguration *
+po_read_whole(Oid schema, const PoAccount *account, PoArena *arena)
+{
+	PoConfiguration *configuration = po_arena_alloc(arena, sizeof(PoConfiguration));
+
+	return po_configuration_read(schema, GetActiveSnapshot(), true, account, arena,
+								 configuration) ? configuration : NULL;
+}
+
+PoReader *
+po_reader_open_whole(Oid schema, const PoConfiguration *configuration)
+{
+	PoReader   *reader = po_reader_open(schema, true);
+
+	reader->kept = configuration;
+	return reader;
+}
+
 void
 po_reader_close(PoReader *reader)
 {
-	if (reader->kept != NULL)
+	if (reader->is_held)
 		po_cache_release();
 	for (int i = 0; i < PO_NTABLES; i++)
 		if (reader->tables[i].path != PATH_UNKNOWN)
@@ -196,7 +215,8 @@ po_read_account(PoReader *reader, text *account_id, PoAccount *account)
 
 	if (!reader->as_owner)
 		reader->kept = po_cache_recall(reader->schema, reader->snapshot, account_id);
-	if (reader->kept != NULL)
+	reader->is_held = reader->kept != NULL;
+	if (reader->is_held)
 	{
 		*account = reader->kept->account;
 		return true;
@@ -212,6 +232,7 @@ po_read_account(PoReader *reader, text *account_id, PoAccount *account)
 			version = version_of(reader, account);
 			reader->kept = po_cache_find(reader->schema, reader->snapshot,
 										 account, &version);
+			reader->is_held = reader->kept != NULL;
 		}
 	}
 	read_by_key_end(reader, PO_ACCOUNT);

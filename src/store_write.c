@@ -336,19 +336,46 @@ po_read_invoices(Oid schema, PoStatement statement, const Datum *args, int *ninv
 	return invoices;
 }
 
-/* the value that a statement gives, in the caller's memory */
+/* the value that a statement gives, in the caller's memory; 0 for none */
 Datum
-po_read_datum(Oid schema, PoStatement statement, const Datum *args)
+po_read_datum(Oid schema, PoStatement statement, const Datum *args, const char *nulls)
 {
-	Datum		value;
+	Datum		value = (Datum) 0;
 	bool		isnull;
 
-	if (execute(schema, statement, args, NULL) == 0)
-		elog(ERROR, "statement %d of the store gave no row", statement);
-	value = column(0, 1, &isnull);
-	value = SPI_datumTransfer(value, false, -1);
+	if (execute(schema, statement, args, nulls) > 0)
+	{
+		value = column(0, 1, &isnull);
+		value = isnull ? (Datum) 0 : SPI_datumTransfer(value, false, -1);
+	}
 	SPI_finish();
 	return value;
+}
+
+text *
+po_read_text(Oid schema, PoStatement statement, const Datum *args, const char *nulls)
+{
+	return (text *) DatumGetPointer(po_read_datum(schema, statement, args, nulls));
+}
+
+/* of an agreement its last order's seller and currency, and all its months */
+bool
+po_read_agreement(Oid schema, text *account_id, text *agreement_id, text **bill_from,
+				  text **currency, PoMonth *start, PoMonth *end)
+{
+	Datum		args[] = {PointerGetDatum(account_id), PointerGetDatum(agreement_id)};
+	bool		found = execute(schema, PO_READ_AGREEMENT, args, NULL) > 0;
+	bool		isnull;
+
+	if (found)
+	{
+		*bill_from = DatumGetTextPCopy(column(0, 1, &isnull));
+		*currency = DatumGetTextPCopy(column(0, 2, &isnull));
+		*start = DatumGetPoMonth(column(0, 3, &isnull));
+		*end = DatumGetPoMonth(column(0, 4, &isnull));
+	}
+	SPI_finish();
+	return found;
 }
 
 PoRepair *

@@ -68,6 +68,7 @@ before_insert(PoTrigger *trigger)
 	check_row(trigger);
 	account_id = po_text(trigger->new, Anum_contact_account_id);
 	po_number = po_text(trigger->new, Anum_contact_po_number);
+	po_check_policies(trigger, Anum_contact_account_id);
 	po_become_owner(trigger, &caller);
 	found = po_statement_account(trigger->schema, account_id, PO_FOR_CONFIGURATION) != NULL &&
 		po_newest_order(trigger->schema, account_id, po_number, &order);

@@ -16,6 +16,7 @@
 
 #include "associate.h"
 #include "clock.h"
+#include "contract.h"
 #include "flight.h"
 #include "seller.h"
 #include "trigger.h"
@@ -181,8 +182,9 @@ set_defaults(PoTrigger *trigger, const PoAccount *account)
 	PoRow	   *row = trigger->new;
 
 	if (po_is_null(row, Anum_invoice_currency))
+		/* a copy, for the account is forgotten where the invoice makes an order */
 		po_set_text(row, Anum_invoice_currency,
-					account ? account->currency : cstring_to_text("USD"));
+					account ? po_text_copy(account->currency) : cstring_to_text("USD"));
 	if (po_is_null(row, Anum_invoice_issued_on))
 	{
 		text	   *zone = account ? account->time_zone : cstring_to_text("UTC");
@@ -246,17 +248,59 @@ book(PoTrigger *trigger, const PoInvoice *invoice, const PoAccount *account,
  * is there: its row can only become a conflict, or a unique violation.
  */
 static bool
-is_there_already(const PoTrigger *trigger, const PoInvoice *invoice, const PoAccount *account)
+is_there_already(const PoTrigger *trigger, const PoInvoice *invoice,
+				 const PoAccount *account, PoInvoice *present)
 {
 	bool		may_fail = invoice->po_number != NULL ||
 		invoice->original_invoice_id != NULL ||
+		invoice->agreement_id != NULL ||
 		(account != NULL && account->is_closed &&
 		 invoice->billing_month <= account->closed_through);
-	PoInvoice	present;
+	bool		found;
 
-	return may_fail &&
-		po_read_invoice(trigger->schema, invoice->account_id, invoice->bill_from,
-						invoice->invoice_id, &present);
+	if (!may_fail)
+		return false;
+	po_see_newest();
+	found = po_read_invoice(trigger->schema, invoice->account_id, invoice->bill_from,
+							invoice->invoice_id, present);
+	PopActiveSnapshot();
+	return found;
+}
+
+/*
+ * Where its agreement has another order by now, the invoice asks for that one.
+ * One that is there already does so only if it did when it was inserted.
+ */
+static void
+follow_agreement(PoTrigger *trigger, PoInvoice *invoice, const PoInvoice *present)
+{
+	text	   *moved_to = po_contract_moved_to(trigger->schema, invoice);
+
+	if (moved_to == NULL ||
+		(present != NULL && !po_text_equal(moved_to, present->requested_po_number)))
+		return;
+	invoice->requested_po_number = moved_to;
+	invoice->requested_line_number = NULL;
+	po_set_text(trigger->new, Anum_invoice_requested_po_number, moved_to);
+	po_set_null(trigger->new, Anum_invoice_requested_line_number);
+}
+
+/* the account is another one afterwards where an order was made */
+static const PoAccount *
+associate(PoTrigger *trigger, PoInvoice *invoice, const PoAccount *account,
+		  PoAssociation *association)
+{
+	if (invoice->po_number == NULL && invoice->agreement_id != NULL)
+	{
+		follow_agreement(trigger, invoice, NULL);
+		if (po_contract_for_invoice(trigger->schema, invoice, account))
+			account = po_statement_account(trigger->schema, invoice->account_id,
+										   PO_FOR_BOOKING);
+	}
+	po_see_newest();
+	po_associate(trigger->schema, invoice, account, association);
+	PopActiveSnapshot();
+	return account;
 }
 
 static void
@@ -265,9 +309,11 @@ insert_as_owner(PoTrigger *trigger)
 	const PoAccount *account = NULL;
 	PoAssociation association = {0};
 	PoInvoice	invoice;
+	PoInvoice	present;
 
 	po_flight_next_row(trigger->schema);
 	normalize(trigger);
+	po_check_policies(trigger, Anum_invoice_account_id);
 	if (!po_is_null(trigger->new, Anum_invoice_account_id))
 		account = po_statement_account(trigger->schema,
 								   po_text(trigger->new, Anum_invoice_account_id),
@@ -282,15 +328,14 @@ insert_as_owner(PoTrigger *trigger)
 				 errhint("Give both to assign the invoice by hand, or neither.")));
 
 	invoice_from_row(&invoice, trigger->new);
-	po_see_newest();
-	if (!is_there_already(trigger, &invoice, account))
-		po_associate(trigger->schema, &invoice, account, &association);
-	else
+	if (is_there_already(trigger, &invoice, account, &present))
 	{
+		follow_agreement(trigger, &invoice, &present);
 		po_set_null(trigger->new, Anum_invoice_po_number);
 		po_set_null(trigger->new, Anum_invoice_line_number);
 	}
-	PopActiveSnapshot();
+	else
+		account = associate(trigger, &invoice, account, &association);
 
 	po_set_time(trigger->new, Anum_invoice_recorded_at, po_clock_stamp());
 	if (association.kind != NULL)

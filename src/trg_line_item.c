@@ -278,12 +278,14 @@ before_insert(PoTrigger *trigger)
 	po_refuse_given(trigger, Anum_line_item_line_item_id);
 	po_refuse_given(trigger, Anum_line_item_balance);
 	po_refuse_given(trigger, Anum_line_item_updated_at);
+	po_refuse_given(trigger, Anum_line_item_agreement_moved_to);
 	po_set_text(trigger->new, Anum_line_item_po_number,
 				po_text_trim(po_text(trigger->new, Anum_line_item_po_number)));
 	po_set_text(trigger->new, Anum_line_item_line_number,
 				po_text_trim(po_text(trigger->new, Anum_line_item_line_number)));
 	check_row(trigger);
 
+	po_check_policies(trigger, Anum_line_item_account_id);
 	po_become_owner(trigger, &caller);
 	check_against_order(trigger, true);
 	id = po_next_id(trigger->schema, "po_line_item_id_seq");
@@ -375,6 +377,8 @@ before_update(PoTrigger *trigger)
 	po_refuse_changed(trigger, Anum_line_item_balance);
 	po_refuse_changed(trigger, Anum_line_item_created_at);
 	po_refuse_changed(trigger, Anum_line_item_updated_at);
+	if (!po_marketplace_is_writing())
+		po_refuse_changed(trigger, Anum_line_item_agreement_moved_to);
 	if (po_changed(trigger, Anum_line_item_account_id) ||
 		po_changed(trigger, Anum_line_item_po_number))
 		ereport(ERROR,
@@ -486,7 +490,8 @@ note_change(PoTrigger *trigger)
 				  po_int64(row, Anum_line_item_line_item_id),
 				  po_text(row, Anum_line_item_line_number),
 				  po_statement_time(trigger->schema, account_id, PO_FOR_CONFIGURATION), 0);
-	if (po_statement_first(TOUCH_ORDER, account_id, po_number))
+	if (!po_marketplace_is_writing() &&
+		po_statement_first(TOUCH_ORDER, account_id, po_number))
 		po_touch_order(trigger->schema, account_id, po_number,
 					   Max(po_clock_stamp(),
 						   po_statement_time(trigger->schema, account_id, PO_FOR_CONFIGURATION)));

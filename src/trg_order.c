@@ -173,6 +173,7 @@ before_insert(PoTrigger *trigger)
 	po_require(trigger, Anum_order_account_id, "Give the payer's account id.");
 	po_check_number(po_text(trigger->new, Anum_order_account_id), "account id");
 
+	po_check_policies(trigger, Anum_order_account_id);
 	po_become_owner(trigger, &caller);
 	account = account_of(trigger);
 	normalize(trigger);
@@ -308,7 +309,8 @@ before_update(PoTrigger *trigger)
 	po_become(&caller);
 
 	stamp = Max(po_clock_stamp(), account->booked_at);
-	po_set_time(trigger->new, Anum_order_updated_at, stamp);
+	if (!po_marketplace_is_writing())
+		po_set_time(trigger->new, Anum_order_updated_at, stamp);
 	if (po_changed(trigger, Anum_order_expiration_month))
 		set_expiration_day(trigger, stamp, account);
 }

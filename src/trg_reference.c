@@ -260,7 +260,10 @@ po_stamp_trigger(PG_FUNCTION_ARGS)
 	else if (po_is_history(&trigger, column))
 		return po_trigger_result(&trigger);
 	else
+	{
 		po_set_time(trigger.new, column, po_clock_stamp());
+		po_check_policies(&trigger, column_number(&trigger, "account_id"));
+	}
 	po_become_owner(&trigger, &caller);
 	if (RelationGetRelid(trigger.rel) == po_table_oid(trigger.schema, PO_NOTIFICATION))
 		check_notified_order(&trigger);

@@ -22,8 +22,6 @@
 #include "statement.h"
 #include "trigger.h"
 
-#define MAX_NUMBER_LENGTH 200
-
 /* ---- protocol ---- */
 
 static PoRow *
@@ -366,28 +364,22 @@ po_check_number(text *value, const char *what)
 	const char *data = VARDATA_ANY(value);
 	int			len = VARSIZE_ANY_EXHDR(value);
 	int			nchars = pg_mbstrlen_with_len(data, len);
+	int			place = po_text_control_character(value);
 
-	if (nchars < 1 || nchars > MAX_NUMBER_LENGTH)
+	if (nchars < 1 || nchars > PO_MAX_NUMBER_LENGTH)
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
 				 errmsg("%s has %d characters", what, nchars),
 				 errdetail("It begins with \"%s\".",
 						   pnstrdup(data, pg_mbcharcliplen(data, len, 20))),
-				 errhint("Give 1 to %d characters.", MAX_NUMBER_LENGTH)));
-	for (int i = 0; i < len; i++)
-	{
-		unsigned char byte = data[i];
-
-		/* those below 0x20, delete, and in Unicode U+0080 to U+009F */
-		if (byte < 0x20 || byte == 0x7f ||
-			(byte == 0xc2 && GetDatabaseEncoding() == PG_UTF8 &&
-			 (unsigned char) data[i + 1] < 0xa0))
-			ereport(ERROR,
-					(errcode(ERRCODE_CHECK_VIOLATION),
-					 errmsg("%s contains a control character", what),
-					 errdetail("The byte at place %d is 0x%02x.", i + 1, byte),
-					 errhint("Remove tabs, line ends and the like.")));
-	}
+				 errhint("Give 1 to %d characters.", PO_MAX_NUMBER_LENGTH)));
+	if (place >= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("%s contains a control character", what),
+				 errdetail("The byte at place %d is 0x%02x.", place + 1,
+						   (unsigned char) data[place]),
+				 errhint("Remove tabs, line ends and the like.")));
 }
 
 void

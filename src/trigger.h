@@ -66,6 +66,7 @@ extern bool po_anything_changed(const PoTrigger *trigger);
 extern bool po_is_history(const PoTrigger *trigger, int attribute);
 extern void po_refuse_given(const PoTrigger *trigger, int attribute);
 extern void po_refuse_changed(const PoTrigger *trigger, int attribute);
+extern void po_check_policies(PoTrigger *trigger, AttrNumber account_id);
 extern void po_require(const PoTrigger *trigger, int attribute, const char *hint);
 
 extern bool po_is_replica(void);

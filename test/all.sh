@@ -7,10 +7,11 @@
 #
 # The PostgreSQL of this machine is tested as by `make check`. For each of the others a small
 # Debian is made in a temporary directory (mmdebstrap: a minute, 1 GB), the tree is copied into
-# it and `make check` runs there. Nothing of it is left but results/pgNN/. Needs root or sudo,
-# on Debian and its kin; mmdebstrap is installed by apt-get where it is missing.
+# it and `make check` runs there, pg_upgrade from the version before included. Nothing of it is
+# left. Needs root or sudo, on Debian and its kin; mmdebstrap is installed by apt-get where it is
+# missing.
 #
-# The last line is `N passed, N failed` over all versions.
+# results/pgNN/ has what each printed. The last line is `N passed, N failed` over all versions.
 
 set -euo pipefail
 # shellcheck source=test/lib.sh
@@ -90,11 +91,17 @@ add_up() {
 	say "PostgreSQL $1: ${passed:-0} passed, ${failed:-0} failed, $SECONDS seconds since the start"
 }
 
+# keep_results VERSION DIRECTORY
+keep_results() {
+	rm -rf "$ROOT/results/pg$1"
+	cp -R "$2" "$ROOT/results/pg$1" || true
+}
+
 check_here() {
 	local status=0
-	rm -f "$ROOT/results/summary"
-	run bash "$ROOT/test/run.sh" || status=$?
-	add_up "$1" "$ROOT/results/summary" $status
+	run bash "$STAGE/tree/test/run.sh" || status=$?
+	add_up "$1" "$STAGE/tree/results/summary" $status
+	keep_results "$1" "$STAGE/tree/results"
 }
 
 # The server's development files are unpacked and not installed, since they depend on all of
@@ -103,6 +110,7 @@ check_here() {
 make_chroot() { # make_chroot VERSION DIRECTORY, in a process of its own
 	local packages="postgresql-$1,postgresql-$1-pgtap,libtap-parser-sourcehandler-pgtap-perl"
 	packages+=,libipc-run-perl,make,gcc,libc6-dev,diffutils
+	packages+=,postgresql-$1-cron,libcurl4-openssl-dev,python3-aiosmtpd,openssl
 	local config=/etc/postgresql-common/createcluster.d
 	local unpack="cd /tmp; apt-get -q download postgresql-server-dev-$1 libpq-dev;
 		for f in *.deb; do dpkg -x \$f /; done; rm *.deb"
@@ -114,27 +122,64 @@ make_chroot() { # make_chroot VERSION DIRECTORY, in a process of its own
 		"$(suite_of "$1")" "$2"
 }
 
+# The version before, for pg_upgrade to come from (test/t/045_pg_upgrade.pl), and the extension for
+# both where the servers look first: 18 finds what comes from another server nowhere else.
+older_than() {
+	local v
+	for v in $SUPPORTED; do
+		[ "$v" -ge "$1" ] || {
+			say "$v"
+			return
+		}
+	done
+}
+add_older() { # add_older VERSION DIRECTORY
+	local older
+	older=$(older_than "$1")
+	"${SUDO[@]}" env -i "PATH=$PATH_THERE" DEBIAN_FRONTEND=noninteractive chroot "$2" sh -ec "
+		cd /etc/apt
+		sed 's/$(suite_of "$1")/$(suite_of "$older")/g' sources.list >sources.list.d/older.list
+		apt-get -q update
+		apt-get -q -y --no-install-recommends install postgresql-$older
+		cd /tmp
+		apt-get -q download postgresql-server-dev-$older
+		dpkg -x postgresql-server-dev-*.deb /
+		rm postgresql-server-dev-*.deb
+		for version in $older $1; do
+			cp -R /po_mgmt \$version
+			make -s -C \$version PG_CONFIG=/usr/lib/postgresql/\$version/bin/pg_config with_llvm=no install
+			rm -rf \$version
+		done"
+}
+
+PATH_THERE=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin # in a chroot
+
+make_all() { # make_all VERSION DIRECTORY
+	(make_chroot "$@")
+	"${SUDO[@]}" mkdir "$2/po_mgmt"
+	"${SUDO[@]}" cp -R "$STAGE/tree/." "$2/po_mgmt/"
+	[ -z "$(older_than "$1")" ] || add_older "$@"
+}
+
 check_in_chroot() {
 	local version=$1 root=$STAGE/pg$1 log=$STAGE/pg$1.log status=0 v keep=()
 	say "making a Debian $(suite_of "$version") with PostgreSQL $version"
-	if ! run make_chroot "$version" "$root" >"$log" 2>&1; then
+	run make_all "$version" "$root" >"$log" 2>&1 || status=$?
+	if [ $status -ne 0 ]; then
 		tail -n 30 "$log" >&2
 		add_up "$version" /dev/null 1
 		return
 	fi
-	"${SUDO[@]}" mkdir "$root/po_mgmt"
-	"${SUDO[@]}" cp -R "$STAGE/tree/." "$root/po_mgmt/"
 	for v in $(compgen -e); do
 		case $v in
 			CI | WERROR | SUITE | TESTS | STEP_TIMEOUT | PO_*) keep+=("$v=${!v}") ;;
 		esac
 	done
-	run "${SUDO[@]}" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-		HOME=/root "PG_CONFIG=$(deb_bin "$version")/pg_config" ${keep[@]+"${keep[@]}"} \
+	run "${SUDO[@]}" env -i "PATH=$PATH_THERE" HOME=/root "PG_CONFIG=$(deb_bin "$version")/pg_config" \
+		"PO_UPGRADE_FROM=$(older_than "$version")" ${keep[@]+"${keep[@]}"} \
 		chroot "$root" bash /po_mgmt/test/run.sh || status=$?
 	add_up "$version" "$root/po_mgmt/results/summary" $status
-	rm -rf "$ROOT/results/pg$version"
-	cp -R "$root/po_mgmt/results" "$ROOT/results/pg$version" || true
+	keep_results "$version" "$root/po_mgmt/results"
 	remove_tree "$root"
 }
 

@@ -139,7 +139,10 @@ choose_version() {
 have_cc() { have gcc && printf '#include <stdio.h>\n' | gcc -E - >/dev/null 2>&1; }
 have_perl_module() { perl "-M$1" -e 1 >/dev/null 2>&1; }
 have_prove() { have prove && have_perl_module Test::More; }
+have_curl_headers() { printf '#include <curl/curl.h>\n' | gcc -E - >/dev/null 2>&1; }
+have_aiosmtpd() { /usr/bin/python3 -c 'import aiosmtpd' >/dev/null 2>&1; }
 have_pg_cron() { [ -f "$PGSHARE/extension/pg_cron.control" ]; }
+have_browser() { have chromium || have chromium-browser || have google-chrome; }
 have_test_cluster() { [ -f "$PGXSDIR/src/test/perl/PostgreSQL/Test/Cluster.pm" ]; }
 
 locate_server() {
@@ -200,8 +203,13 @@ find_missing() {
 					missing libipc-run-perl "Perl's IPC::Run (tests with several servers or sessions)"
 				have_pg_cron ||
 					missing "postgresql-$PGVERSION-cron" "pg_cron for PostgreSQL $PGVERSION (tests of scheduled jobs)"
+				have_curl_headers || missing libcurl4-openssl-dev "libcurl's development files (po-notifier)"
+				have_aiosmtpd || missing python3-aiosmtpd "Python's aiosmtpd (a mail server for tests)"
+				have openssl || missing openssl 'openssl (certificates for tests)'
 				have_test_cluster ||
 					missing "postgresql-server-dev-$PGVERSION" "PostgreSQL::Test::Cluster (tests with several servers or sessions)"
+				# it does not run without /proc
+				[ ! -d /proc/self ] || have_browser || missing chromium 'a browser (test of the report)'
 				;;
 			chroot)
 				have mmdebstrap || missing mmdebstrap 'mmdebstrap (makes a small Debian with another PostgreSQL)'

@@ -40,6 +40,7 @@ LEFT JOIN po_ledger l ON l.account_id = i.account_id AND l.line_item_id = i.line
 \echo '  2. Real invoices, from a public sample of cloud charges'
 \echo '  3. What happens when something is wrong'
 \echo '  4. Do the books balance?'
+\echo '  5. The same as a page'
 \echo
 \echo
 \echo '1. Five ways to set up purchase orders'
@@ -448,6 +449,18 @@ WHERE (i.account_id, i.invoice_id) = ('yearly', 'INV-104');
 \set ECHO queries
 SELECT * FROM po_check_integrity();
 \set ECHO none
+
+\echo
+\echo '5. The same as a page'
+\echo '====================='
+\echo
+\echo 'po_report() gives a page of HTML for an account: orders, what is left, spend by month, invoices'
+\echo 'without an order, and who pays in the months to come. It is complete in itself. This is how psql'
+\echo 'writes it to a file, for the account of section 2:'
+\echo
+\echo 'SELECT po_report(\'1234567890123\') \\g (format=unaligned tuples_only=on) report.html'
+\echo
+SELECT po_report('1234567890123') \g (format=unaligned tuples_only=on) report.html
 
 \echo 'That was the tour. README.md says how to use po_mgmt in a database of your own; make demo KEEP=1'
 \echo 'leaves this one up, to look around: po_order, po_line_item, po_invoice, po_ledger.'

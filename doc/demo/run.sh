@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # doc/demo/run.sh: a guided tour of po_mgmt in a private cluster (`make demo`)
 #
-#   make demo           runs doc/demo/demo.sql, then leaves nothing behind
+#   make demo           runs doc/demo/demo.sql, then leaves nothing running
 #   make demo KEEP=1    leaves the cluster up, and says how to get in and how to stop it
 #
 # PG_CONFIG, RUN_AS and TMPDIR are as in test/run.sh. On Debian and its kin what is missing is
 # installed by apt-get.
+#
+# It also writes demo/report.html, a page to be opened in a browser.
 #
 # demo.sql is read by psql from standard input, in doc/demo of a copy of the tree, as superuser
 # in the database `demo` that has the extension. An error ends the demo as failed, except where
@@ -63,6 +65,12 @@ main() {
 		exec "${AS[@]}" "${LIMIT[@]}" "$PGBIN/psql" -X -q -v ON_ERROR_STOP=1 -P pager=off -d demo
 	) 3>&- 4>&- <"$ROOT/doc/demo/demo.sql" 2>&1 || status=$?
 	[ $status -eq 0 ] || die "demo.sql ended with an error (psql's exit status $status)"
+	if mkdir -p "$ROOT/demo" 2>/dev/null && [ -w "$ROOT/demo" ]; then
+		cat "$STAGE/tree/doc/demo/report.html" >"$ROOT/demo/report.html"
+		say "The page of section 5 is demo/report.html."
+	else
+		say "The page of section 5 is not kept: $ROOT/demo cannot be written."
+	fi
 }
 
 main "$@"

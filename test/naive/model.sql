@@ -963,7 +963,7 @@ GROUP BY account_id, po_number, line_number
 UNION ALL
 SELECT concat_ws(' ', 'change', account_id, coalesce(po_number, '-'), coalesce(line_number, '-')),
 	string_agg(concat_ws(' ', operation, old - not_modelled, new - not_modelled), E'\n' ORDER BY change_id)
-FROM po.po_change_log, (SELECT '{line_item_id,ship_to,source,tags}'::text[] AS not_modelled) n
+FROM po.po_change_log, (SELECT '{line_item_id,agreement_moved_to,ship_to,source,tags}'::text[] AS not_modelled) n
 GROUP BY account_id, po_number, line_number;
 
 /* null if both have the same; else where they differ */

@@ -31,10 +31,10 @@ SELECT same($$SELECT po_number, line_number, operation, old, new FROM po_change_
 		"tags": {"team": "data"}, "source": "user"}'::jsonb),
 	('P1', '1', 'insert', NULL, jsonb_build_object('account_id', 'L', 'po_number', 'P1', 'line_number', '1', 'line_type', 'usage', 'start_month', '2026-01',
 		'end_month', '2026-12', 'balance_tracked', true, 'amount', 100.50, 'quantity', 1, 'tax', 0, 'tax_kind', 'absolute', 'consumed_before', 0,
-		'agreement_id', NULL, 'description', NULL, 'line_item_id', (SELECT line_item_id FROM po_line_item WHERE account_id = 'L' AND line_number = '1'))),
+		'agreement_id', NULL, 'agreement_moved_to', NULL, 'description', NULL, 'line_item_id', (SELECT line_item_id FROM po_line_item WHERE account_id = 'L' AND line_number = '1'))),
 	('P1', '2', 'insert', NULL, jsonb_build_object('account_id', 'L', 'po_number', 'P1', 'line_number', '2', 'line_type', 'all', 'start_month', '2026-02',
 		'end_month', '2026-03', 'balance_tracked', false, 'amount', 0, 'quantity', 1, 'tax', 0, 'tax_kind', 'absolute', 'consumed_before', 0,
-		'agreement_id', NULL, 'description', NULL, 'line_item_id', (SELECT line_item_id FROM po_line_item WHERE account_id = 'L' AND line_number = '2')))$$,
+		'agreement_id', NULL, 'agreement_moved_to', NULL, 'description', NULL, 'line_item_id', (SELECT line_item_id FROM po_line_item WHERE account_id = 'L' AND line_number = '2')))$$,
 	'what is added, as it is stored');
 SELECT is((SELECT array_agg(line_item_id IS NULL ORDER BY change_id) FROM po_change_log WHERE account_id = 'L'), '{t,f,f}', 'with the id of the line item');
 SELECT is((SELECT array_agg(DISTINCT changed_by) FROM po_change_log WHERE account_id = 'L'), ARRAY[current_user::text], 'and who did it');

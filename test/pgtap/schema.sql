@@ -5,7 +5,7 @@
 -- src/schema.h and sql/po_mgmt--1.0.sql together: the C code reads columns by the numbers of its
 -- enums, so the list below is compared with the catalogue and then with the header itself.
 BEGIN;
-SELECT plan(69);
+SELECT plan(70);
 
 CREATE TEMP VIEW ext AS
 	SELECT d.classid, d.objid FROM pg_depend d
@@ -45,7 +45,7 @@ INSERT INTO want VALUES
 	'balance_tracked boolean ! = false', 'amount numeric !', 'quantity numeric ! = 1', 'tax numeric ! = 0',
 	'tax_kind text ! = ''absolute''::text', 'total_value numeric ! generated',
 	'consumed_before numeric ! = 0', 'balance numeric', 'agreement_id text', 'description text',
-	'created_at timestamp with time zone !', 'updated_at timestamp with time zone !']),
+	'created_at timestamp with time zone !', 'updated_at timestamp with time zone !', 'agreement_moved_to text']),
 ('po_contact', ARRAY['account_id text !', 'po_number text !', 'email text !', 'name text', 'title text',
 	'phone text', 'created_at timestamp with time zone !']),
 ('po_account_member', ARRAY['member_account_id text !', 'account_id text !',
@@ -67,7 +67,8 @@ INSERT INTO want VALUES
 	'kind text !', 'threshold numeric', 'due_on date', 'recipients text[] !', 'subject text !', 'body text !',
 	'created_at timestamp with time zone !', 'claimed_until timestamp with time zone',
 	'sent_at timestamp with time zone', 'attempts integer ! = 0', 'last_error text',
-	'delivered_to text[] ! = ''{}''::text[]']);
+	'delivered_to text[] ! = ''{}''::text[]']),
+('po_row_security', '{setting text !,enabled_at timestamp with time zone !}');
 
 SELECT set_eq('SELECT name FROM ext_tables', 'SELECT table_name FROM want', 'the tables, and no others');
 
@@ -107,7 +108,7 @@ FROM unnest('{account,order,line_item,contact,invoice,notification}'::text[]) p;
 SELECT is_empty($$
 	SELECT t.name, a.attname FROM ext_tables t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0
 	JOIN pg_collation c ON c.oid = a.attcollation
-	WHERE a.attname ~ '^(account_id|member_account_id|bill_from|alias|(requested_)?po_number|(requested_)?line_number|invoice_id|original_invoice_id|agreement_id|email|tax_registration_numbers?)$'
+	WHERE a.attname ~ '^(account_id|member_account_id|bill_from|alias|(requested_)?po_number|(requested_)?line_number|invoice_id|original_invoice_id|agreement_id|agreement_moved_to|email|tax_registration_numbers?)$'
 	AND c.collname <> 'C'$$, 'identifiers compare by bytes');
 
 --
@@ -139,6 +140,7 @@ SELECT set_eq('SELECT key FROM keys', ARRAY[
 	'po_ledger PRIMARY KEY (account_id, line_item_id, entry_id)',
 	'po_change_log PRIMARY KEY (account_id, change_id)',
 	'po_notification PRIMARY KEY (account_id, notification_id)',
+	'po_row_security PRIMARY KEY (setting)',
 	'po_notification FOREIGN KEY (account_id, po_number) REFERENCES po_order(account_id, po_number) ON DELETE CASCADE'
 	], 'primary, unique and foreign keys');
 SELECT is_empty($$SELECT c.conname FROM pg_constraint c JOIN ext_tables t ON t.oid = c.conrelid
@@ -269,17 +271,23 @@ INSERT INTO want_functions VALUES
 	('po_suspend(account_id text, po_number text) -> text c volatile unsafe'),
 	('po_activate(account_id text, po_number text) -> text c volatile unsafe'),
 	('po_extend(account_id text, po_number text, expiration_month po_month, line_items boolean DEFAULT false) -> text c volatile unsafe'),
+	('po_marketplace_purchase(account_id text, po_number text, bill_from text, agreement_id text, start_month po_month, end_month po_month, amount numeric DEFAULT 0, line_number text DEFAULT NULL::text, description text DEFAULT NULL::text) -> text c volatile unsafe'),
+	('po_marketplace_payment(account_id text, po_number text, agreement_id text, month po_month, amount numeric, line_number text DEFAULT NULL::text, description text DEFAULT NULL::text) -> text c volatile unsafe'),
+	('po_marketplace_change_order(account_id text, agreement_id text, po_number text) -> text c volatile unsafe'),
 	('po_assign_invoice(account_id text, bill_from text, invoice_id text, po_number text, line_number text DEFAULT NULL::text, reason text DEFAULT NULL::text) -> po_invoice c volatile unsafe'),
 	('po_release_invoice(account_id text, bill_from text, invoice_id text, reason text DEFAULT NULL::text) -> po_invoice c volatile unsafe'),
 	('po_void_invoice(account_id text, bill_from text, invoice_id text, reason text DEFAULT NULL::text) -> po_invoice c volatile unsafe'),
 	('po_rematch_invoice(account_id text, bill_from text, invoice_id text, force boolean DEFAULT false) -> po_invoice c volatile unsafe'),
 	('po_rematch_unassociated(account_id text DEFAULT NULL::text) -> bigint c volatile unsafe'),
 	('po_repair(account_id text) -> bigint c volatile unsafe'),
+	('po_enable_row_security(setting text) -> bigint c volatile unsafe'),
 	('po_scan_expirations(as_of date DEFAULT NULL::date) -> bigint c volatile unsafe'),
 	('po_schedule(schedule text DEFAULT ''15 5 * * *''::text) -> text c volatile unsafe'),
 	('po_backtest(account_id text, from_month po_month DEFAULT NULL::po_month, to_month po_month DEFAULT NULL::po_month, OUT billing_month po_month, OUT bill_from text, OUT invoice_id text, OUT amount numeric, OUT currency text, OUT association_kind text, OUT po_number text, OUT line_number text, OUT would_po_number text, OUT would_line_number text, OUT moves boolean, OUT reason text) -> SETOF record sql stable safe'),
 	('po_coverage(account_id text, from_month po_month, to_month po_month, amount numeric DEFAULT 0.01, OUT bill_from text, OUT line_type po_line_type, OUT currency text, OUT billing_month po_month, OUT po_number text, OUT line_number text, OUT item_type po_line_type, OUT covers boolean, OUT balance numeric) -> SETOF record sql stable strict safe'),
 	('po_focus_charges(charges regclass, OUT bill_from text, OUT account_id text, OUT billing_month po_month, OUT charge_category text, OUT currency text, OUT invoice_id text, OUT other_publisher boolean, OUT billed_cost numeric, OUT left_out text) -> SETOF record plpgsql stable strict restricted'),
+	('po_html(value text) -> text sql immutable strict safe'), ('po_html(value numeric) -> text sql immutable strict safe'),
+	('po_report(account_id text) -> text sql stable strict safe'),
 	('po_invoices_from_focus(charges regclass) -> SETOF po_invoice plpgsql stable strict restricted'),
 	('po_balance_at(account_id text, po_number text, line_number text, at timestamp with time zone) -> numeric sql stable strict safe'),
 	('po_check_integrity(OUT account_id text, OUT po_number text, OUT line_number text, OUT line_item_id bigint, OUT violation text, OUT expected text, OUT found text) -> SETOF record sql stable safe');
@@ -300,7 +308,7 @@ SELECT is_empty($$SELECT p.oid::regprocedure FROM ext_functions p JOIN pg_langua
 --
 SELECT is_empty($$SELECT t.name, g.tgname FROM ext_tables t JOIN pg_trigger g ON g.tgrelid = t.oid AND NOT g.tgisinternal
 	WHERE g.tgname !~ CASE WHEN g.tgtype & 2 = 2 THEN '^~po_mgmt_' ELSE '^!po_mgmt_' END$$, 'names that sort last before, and first after');
-SELECT is_empty($$SELECT name FROM ext_tables t WHERE NOT EXISTS (SELECT FROM pg_trigger g
+SELECT is_empty($$SELECT name FROM ext_tables t WHERE name <> 'po_row_security' AND NOT EXISTS (SELECT FROM pg_trigger g
 	WHERE g.tgrelid = t.oid AND g.tgname = '~po_mgmt_before' AND g.tgtype & 7 = 7 AND g.tgenabled = 'O')$$, 'every table has its BEFORE INSERT trigger');
 SELECT set_eq($$SELECT t.name FROM ext_tables t JOIN pg_trigger g ON g.tgrelid = t.oid WHERE g.tgname = '!po_mgmt_after' AND g.tgtype & 3 = 1$$,
 	'{po_order,po_line_item,po_contact,po_invoice}'::text[], 'tables with an AFTER ROW trigger');
@@ -326,13 +334,13 @@ SELECT is_empty($$SELECT pg_describe_object(classid, objid, 0) FROM ext
 --
 SELECT set_eq($$SELECT proname::text FROM ext_functions WHERE NOT has_function_privilege('public', oid, 'EXECUTE')$$, $$
 	SELECT proname::text FROM ext_functions WHERE prorettype = 'trigger'::regtype
-	UNION VALUES ('po_suspend'), ('po_activate'), ('po_extend'), ('po_assign_invoice'), ('po_release_invoice'), ('po_void_invoice'),
-		('po_rematch_invoice'), ('po_rematch_unassociated'), ('po_repair'), ('po_scan_expirations'), ('po_schedule')$$, 'EXECUTE is revoked from PUBLIC on what changes something, and on trigger functions');
+	UNION VALUES ('po_suspend'), ('po_activate'), ('po_extend'), ('po_marketplace_purchase'), ('po_marketplace_payment'), ('po_marketplace_change_order'), ('po_assign_invoice'), ('po_release_invoice'), ('po_void_invoice'),
+		('po_rematch_invoice'), ('po_rematch_unassociated'), ('po_repair'), ('po_scan_expirations'), ('po_schedule'), ('po_enable_row_security')$$, 'EXECUTE is revoked from PUBLIC on what changes something, and on trigger functions');
 SELECT is_empty($$SELECT oid::regprocedure FROM ext_functions WHERE provolatile = 'v' AND has_function_privilege('public', oid, 'EXECUTE')$$,
 	'nothing volatile may be executed by PUBLIC');
 SELECT set_eq($$SELECT c.relname || ' ' || x.privilege_type FROM ext JOIN pg_class c ON c.oid = objid AND classid = 'pg_class'::regclass,
 	aclexplode(c.relacl) x WHERE x.grantee = 0 OR x.grantee <> c.relowner$$,
-	'{po_seller SELECT,po_seller_alias SELECT,po_taxonomy SELECT,po_seller_line_type SELECT}'::text[], 'PUBLIC may SELECT the four reference tables, and that is all that is granted');
+	'{po_seller SELECT,po_seller_alias SELECT,po_taxonomy SELECT,po_seller_line_type SELECT,po_row_security SELECT}'::text[], 'PUBLIC may SELECT reference data, and that is all that is granted');
 SELECT is_empty($$SELECT attrelid::regclass FROM pg_attribute a JOIN ext_tables t ON t.oid = a.attrelid WHERE attacl IS NOT NULL$$, 'no grants on columns');
 SELECT is_empty($$SELECT name FROM ext_tables t JOIN pg_class c ON c.oid = t.oid WHERE c.relrowsecurity$$, 'row security is for the user to switch on');
 

@@ -72,5 +72,7 @@ GROUP BY bill_from, line_type ORDER BY bill_from, line_type;
 SELECT po_number, line_number, balance, round(monthly_spend, 2) AS monthly_spend, runs_out_month, end_month, runs_out_early
 FROM po_forecast WHERE account_id = '123456789012' ORDER BY po_number, line_number;
 
+SELECT po_report('123456789012') \g (format=unaligned tuples_only=on) report.html
+
 \connect template1
 DROP DATABASE po_mgmt_recipes;

@@ -119,6 +119,35 @@ SELECT po_extend('777788889999', 'PO-Q1', '2026-01');
 
 SELECT po_suspend('777788889999', NULL);
 
+SELECT po_marketplace_purchase('777788880007', 'MP-7', 'AWS Inc.', 'agmt-1', '2026-04', '2026-06', 300) AS contract,
+	po_marketplace_purchase('777788880007', 'MP-7', 'AWS Inc.', 'agmt-2', '2026-04', '2026-04') AS flexible,
+	po_marketplace_payment('777788880007', 'MP-7', 'agmt-2', '2026-04', 50) AS first_payment,
+	po_marketplace_payment('777788880007', 'MP-7', 'agmt-2', '2026-09', 80) AS second_payment;
+
+SELECT line_number, line_type, start_month, end_month, amount, agreement_id
+FROM po_line_item WHERE account_id = '777788880007' AND po_number = 'MP-7' ORDER BY line_item_id;
+
+INSERT INTO po_invoice (account_id, bill_from, invoice_id, line_type, billing_month, amount, agreement_id,
+	requested_po_number, requested_line_number) VALUES
+	('777788880007', 'AWS Inc.', 'MP-INV-1', 'marketplace.transaction', '2026-04', 100, 'agmt-1', 'MP-7', NULL),
+	('777788880007', 'AWS Inc.', 'MP-INV-2', 'marketplace.transaction', '2026-04', 50, 'agmt-2', 'MP-7', '3')
+RETURNING invoice_id, po_number, line_number;
+
+SELECT po_marketplace_change_order('777788880007', 'agmt-1', 'MP-8');
+
+INSERT INTO po_invoice (account_id, bill_from, invoice_id, line_type, billing_month, amount, agreement_id, requested_po_number)
+VALUES ('777788880007', 'AWS Inc.', 'MP-INV-3', 'marketplace.transaction', '2026-05', 100, 'agmt-1', 'MP-7')
+RETURNING invoice_id, requested_po_number, po_number, line_number;
+
+INSERT INTO po_invoice (account_id, bill_from, invoice_id, line_type, billing_month, amount, agreement_id, requested_po_number)
+VALUES ('777788880007', 'AWS Inc.', 'MP-INV-4', 'marketplace.transaction', '2026-04', 70, 'agmt-3', 'PROC-0815')
+RETURNING invoice_id, po_number, line_number;
+
+SELECT po_number, source, effective_month, expiration_month FROM po_order
+WHERE account_id = '777788880007' AND source = 'marketplace' ORDER BY po_number;
+
+SELECT po_marketplace_purchase('777788880007', 'MP-7', 'AWS EMEA SARL', 'agmt-4', '2026-04', '2026-06');
+
 SET LOCAL po_mgmt.now = '2026-04-02 12:00+00';
 SELECT invoice_id, po_number, line_number, association_kind, associated_at
 FROM po_assign_invoice('777788889999', 'AWS Inc.', 'INV-1', 'PO-2026', '3', reason => 'asked for by Ms. Roe');
@@ -184,6 +213,10 @@ SELECT po_repair('777788889999'), po_repair('777788889999') AS again;
 
 SELECT count(*) FROM po_check_integrity() WHERE account_id = '777788889999';
 
+SELECT po_enable_row_security('app.account_id') > 0 AS enabled;
+
+SELECT po_enable_row_security(NULL) > 0 AS disabled;
+
 SELECT po_scan_expirations('2026-10-30') AS oct_30, po_scan_expirations('2026-10-31') AS oct_31,
 	po_scan_expirations('2026-10-31') AS again, po_scan_expirations('2026-12-25') AS dec_25;
 
@@ -199,6 +232,9 @@ FROM po_backtest('777788889999', '2026-02', '2026-02')
 
 SELECT line_type, billing_month, po_number, line_number, item_type, covers, balance
 FROM po_coverage('777788889999', '2026-12', '2027-01') WHERE bill_from = 'AWS Inc.';
+
+SELECT substring(po_report('777788889999') FROM '<title>.*?</title>') AS title,
+	po_report('777788889999') ~ '<td[^>]*>AWS EMEA SARL</td>' AS has_its_seller;
 
 CREATE TABLE charges ("BillingAccountId" text, "BillingPeriodStart" timestamptz, "ChargeCategory" text,
 	"BilledCost" numeric, "BillingCurrency" text, "InvoiceIssuerName" text, "InvoiceId" text);
