@@ -1925,24 +1925,26 @@ BEGIN ATOMIC
 		JOIN po_unassociated_invoice r ON r.account_id = u.account_id AND r.bill_from = u.bill_from
 			AND r.invoice_id = u.invoice_id
 	), cover AS (
-		SELECT c.* FROM today, po_coverage(po_report.account_id, today.month, today.month + 11) c
+		-- types and months as text: pg_upgrade makes functions before the operator classes of our types
+		SELECT c.*, c.line_type::text COLLATE "C" AS path, c.billing_month::text COLLATE "C" AS month
+		FROM today, po_coverage(po_report.account_id, today.month, today.month + 11) c
 	), cover_rows AS (
-		SELECT c.bill_from, c.currency, string_agg(c.html, E'\n' ORDER BY c.line_type) AS html
+		SELECT c.bill_from, c.currency, string_agg(c.html, E'\n' ORDER BY c.path <> 'all', c.path) AS html
 		FROM (
-			SELECT v.bill_from, v.currency, v.line_type,
-				'<tr role="row"><th role="rowheader" scope="row">' || po_html(po_label(v.line_type)) || '</th>'
+			SELECT v.bill_from, v.currency, v.path,
+				'<tr role="row"><th role="rowheader" scope="row">' || po_html(po_label(v.path::po_line_type)) || '</th>'
 				|| string_agg('<td role="cell" class="' || CASE WHEN v.po_number IS NULL THEN 'gap"'
 					WHEN NOT v.covers THEN 'used"' WHEN v.item_type = v.line_type THEN 'yes"' ELSE 'wide"' END
 					|| ' title="' || h.words || '"><span aria-hidden="true">' || CASE WHEN v.po_number IS NULL THEN '&times;'
 					WHEN NOT v.covers THEN '!' WHEN v.item_type = v.line_type THEN '&#10003;' ELSE '&#9675;' END
-					|| '</span><span class="sr">' || h.words || '</span></td>', '' ORDER BY v.billing_month) || '</tr>' AS html
+					|| '</span><span class="sr">' || h.words || '</span></td>', '' ORDER BY v.month) || '</tr>' AS html
 			FROM cover v
 			CROSS JOIN LATERAL (
 				SELECT CASE WHEN v.po_number IS NULL THEN 'nothing pays'
 					ELSE 'line item ' || po_html(v.line_number) || ' of order ' || po_html(v.po_number)
 						|| CASE WHEN v.item_type = v.line_type THEN '' ELSE ', which pays for ' || po_html(po_label(v.item_type)) END
 						|| CASE WHEN v.covers THEN '' ELSE ', which is used up' END END AS words) h
-			GROUP BY v.bill_from, v.currency, v.line_type
+			GROUP BY v.bill_from, v.currency, v.path
 		) c
 		GROUP BY c.bill_from, c.currency
 	), cover_table(html) AS (

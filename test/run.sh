@@ -18,7 +18,8 @@
 # Suites, and how to add a test (a file in the right place is all that it takes):
 #   unit       test/unit/NAME.c: a program on its own for layers without a server, compiled with
 #              the address and undefined behaviour sanitizers. A comment line
-#              `link: src/a.c src/b.c` in it names what is compiled with it. Exit status 0 is a
+#              `link: src/a.c src/b.c` in it names what is compiled with it; functions that are not
+#              used may need a server. Exit status 0 is a
 #              pass; if it prints lines `ok ...` and `not ok ...`, these are counted.
 #   regress    test/sql/NAME.sql, expected/NAME.out (pg_regress). In alphabetical order in one
 #              database that has the extension. New output: results/regress/results/NAME.out.
@@ -152,7 +153,8 @@ suite_unit() {
 		# shellcheck disable=SC2086 # a list
 		as_user "${LIMIT[@]}" "${CC:-gcc}" -std=gnu99 -g -O1 -Wall -Wextra -Wno-unused-parameter $UNIT_WERROR \
 			-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
-			-Isrc -I"$("$PG_CONFIG" --includedir-server)" \
+			-ffunction-sections -Wl,--gc-sections \
+			-I"$("$PG_CONFIG" --includedir-server)" \
 			-o "build/unit/$name" "test/unit/$name.c" build/unit/asan_options.c $sources -lm >"$dir/$name.log" 2>&1 || status=$?
 		if [ $status -ne 0 ]; then
 			fail unit "$name" '(does not compile)'

@@ -39,7 +39,7 @@ SELECT set_eq($$SELECT r || ' ' || name || '.' || attname FROM roles, relations 
 SELECT is_empty($$SELECT r, name FROM roles, relations WHERE relkind = 'S' AND has_sequence_privilege(r, oid, 'USAGE, SELECT, UPDATE')$$, 'nobody has a right on a sequence');
 SELECT is_empty($$SELECT r, name FROM roles, relations JOIN pg_class c USING (oid) WHERE c.relkind <> 'S' AND EXISTS (SELECT FROM aclexplode(c.relacl) WHERE is_grantable AND grantee <> c.relowner)$$, 'nobody may grant on');
 
-CREATE TEMP TABLE managed AS SELECT unnest('{po_suspend,po_activate,po_extend,po_assign_invoice,po_release_invoice,po_void_invoice,po_rematch_invoice,po_rematch_unassociated}'::text[]) AS name;
+CREATE TEMP TABLE managed AS SELECT unnest('{po_suspend,po_activate,po_extend,po_marketplace_purchase,po_marketplace_payment,po_marketplace_change_order,po_assign_invoice,po_release_invoice,po_void_invoice,po_rematch_invoice,po_rematch_unassociated}'::text[]) AS name;
 SELECT set_eq($$SELECT name FROM functions WHERE NOT is_public AND has_function_privilege('po_manager', oid, 'EXECUTE')$$, 'SELECT name FROM managed', 'the manager''s functions');
 SELECT is_empty($$SELECT r, name FROM roles, functions WHERE r <> 'po_manager' AND NOT is_public AND has_function_privilege(r, oid, 'EXECUTE')$$, 'no other role has one that PUBLIC has not');
 SELECT is_empty($$SELECT p.proname FROM functions f JOIN pg_proc p USING (oid) WHERE f.is_public AND p.provolatile = 'v'$$, 'no function that changes something is PUBLIC''s');
@@ -92,6 +92,8 @@ SELECT is((SELECT string_agg(concat_ws(' ', invoice_id, po_number, line_number),
 SELECT is((SELECT string_agg(DISTINCT recorded_by, ',') FROM po_ledger WHERE invoice_id IS NOT NULL), 'po_billing', 'by the application');
 SELECT is(tried('po_manager', s), 'ok', s) FROM (VALUES
 	($$SELECT po_suspend('A', 'P')$$), ($$SELECT po_activate('A', 'P')$$), ($$SELECT po_extend('A', 'P', '2027-12', true)$$),
+	($$SELECT po_marketplace_purchase('A', 'M', 'AWS Inc.', 'agr-1', '2026-01', '2026-12')$$), ($$SELECT po_marketplace_payment('A', 'M', 'agr-1', '2026-02', 5)$$),
+	($$SELECT po_marketplace_change_order('A', 'agr-1', 'M2')$$),
 	($$SELECT po_release_invoice('A', 'AWS Inc.', 'I1', 'why not')$$), ($$SELECT po_assign_invoice('A', 'AWS Inc.', 'I1', 'P', '2')$$),
 	($$SELECT po_rematch_invoice('A', 'AWS Inc.', 'I1', true)$$), ($$SELECT po_void_invoice('A', 'AWS Inc.', 'I2')$$), ($$SELECT po_rematch_unassociated('A')$$),
 	($$DELETE FROM po_line_item WHERE line_number = '2'$$), ($$DELETE FROM po_order WHERE account_id = 'N'$$), ($$DELETE FROM po_account_member$$)) v(s);

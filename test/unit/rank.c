@@ -12,7 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "rank.h"
+#include "../../src/rank.h"
 
 #define NRANKS	400
 

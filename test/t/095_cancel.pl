@@ -1,0 +1,89 @@
+# 095_cancel.pl: whatever runs long can be stopped, by statement_timeout and by pg_cancel_backend(),
+# soon after it is asked to; nothing of it is left, and the session goes on.
+
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time sleep);
+use Wire;
+
+my $soon = 3;    # seconds; far less than each of the statements takes, on a machine with other work
+
+my $node = PostgreSQL::Test::Cluster->new('cancel');
+$node->init;
+$node->append_conf('postgresql.conf', "timezone = 'UTC'\njit = off\nmax_parallel_workers_per_gather = 0\n");
+$node->start;
+$node->safe_psql('postgres', 'CREATE EXTENSION po_mgmt');
+
+# 10,000 line items, 30,000 invoices that wait for one, 30,000 that are booked
+$node->safe_psql('postgres', q{
+	INSERT INTO po_account (account_id, max_active_orders) VALUES ('A', 1000);
+	INSERT INTO po_order (account_id, po_number, bill_from, effective_month, expiration_month)
+		SELECT 'A', 'P' || n, 'AWS Inc.', '2026-01', '2026-12' FROM generate_series(1, 100) n;
+	INSERT INTO po_line_item (account_id, po_number, line_number, line_type, start_month, end_month, amount, balance_tracked)
+		SELECT 'A', 'P' || n, i, 'usage', '2026-02', '2026-02', 1000000, true FROM generate_series(1, 100) n, generate_series(1, 100) i;
+	INSERT INTO po_invoice (account_id, bill_from, invoice_id, line_type, billing_month, amount)
+		SELECT 'A', 'AWS Inc.', n, 'usage', '2026-02', 1 FROM generate_series(1, 30000) n;
+	INSERT INTO po_invoice (account_id, bill_from, invoice_id, line_type, billing_month, amount)
+		SELECT 'A', 'AWS Inc.', n, 'subscription', '2026-03', 1 FROM generate_series(30001, 60000) n;
+	UPDATE po_account SET max_line_items = 1000;
+	INSERT INTO po_line_item (account_id, po_number, line_number, line_type, start_month, end_month, amount, balance_tracked)
+		SELECT 'A', 'P1', 'late', 'subscription', '2026-03', '2026-03', 1, true;
+	INSERT INTO po_contact (account_id, po_number, email) SELECT 'A', 'P' || n, 'a@example.com' FROM generate_series(1, 100) n;
+	CREATE TABLE charges AS SELECT 'Amazon Web Services, Inc.' AS "InvoiceIssuerName", 'B' || n % 5000 AS "BillingAccountId", 'Usage' AS "ChargeCategory",
+		'USD' AS "BillingCurrency", '2026-02-01'::timestamptz AS "BillingPeriodStart", 'AWS' AS "PublisherName", 'AWS' AS "ServiceProviderName",
+		n::text AS "InvoiceId", 1.5 AS "BilledCost" FROM generate_series(1, 100000) n;
+	ANALYZE});
+# damage that po_repair() has to mend
+$node->safe_psql('postgres', q{SET session_replication_role = replica; UPDATE po_line_item SET balance = balance - 1});
+my $state = q{SELECT (SELECT sum(hashtext(t::text)::numeric) FROM po_line_item t), (SELECT count(*) FROM po_ledger), (SELECT count(*) FROM po_notification), (SELECT sum(hashtext(t::text)::numeric) FROM po_invoice t)};
+
+my @long = (
+	[ 'po_rematch_unassociated', q{SELECT po_rematch_unassociated()} ],
+	[ 'po_repair', q{SELECT po_repair('A')} ],
+	[ 'po_check_integrity', q{SELECT count(*) FROM po_check_integrity()} ],
+	[ 'po_explain_match', q{SELECT count(*) FROM po_invoice v, po_explain_match(v)} ],
+	[ 'po_match_invoice', q{SELECT count(*) FROM po_invoice v, po_match_invoice(v)} ],
+	[ 'po_coverage', q{SELECT count(*) FROM po_coverage('A', '0001-01', '9999-12')} ],
+	[ 'po_invoices_from_focus', q{SELECT count(*) FROM po_invoices_from_focus('charges')} ],
+	[ 'po_scan_expirations', q{SELECT po_scan_expirations(d::date) FROM generate_series('2026-06-01'::date, '2026-12-31', '1 minute') d} ],
+	[ 'INSERT', q{INSERT INTO po_invoice (account_id, bill_from, invoice_id, line_type, billing_month, amount) SELECT 'A', 'AWS Inc.', 'i' || n, 'usage', '2026-02', 1 FROM generate_series(1, 50000) n} ],
+	[ 'INSERT of many accounts', q{INSERT INTO po_invoice (account_id, bill_from, invoice_id, line_type, billing_month, amount) SELECT 'C' || n, 'AWS Inc.', 'i' || n, 'usage', '2026-02', 1 FROM generate_series(1, 50000) n} ],
+	[ 'UPDATE of line items', q{UPDATE po_line_item SET amount = amount + 1} ],
+	[ 'DELETE of invoices', q{DELETE FROM po_invoice} ],
+	[ 'DELETE of orders', q{DELETE FROM po_order} ]);
+
+my $session = Wire->connect($node, 'postgres');
+my $other = Wire->connect($node, 'postgres');
+my $pid = $session->query('SELECT pg_backend_pid()')->{rows}[0][0];
+my $before = join '|', @{ $session->query($state)->{rows}[0] };
+
+for (@long)
+{
+	my ($name, $sql) = @$_;
+	my ($began, $answer);
+
+	$session->query("SET statement_timeout = '40ms'");
+	$began = time;
+	$answer = $session->query($sql);
+	is($answer->{state}, '57014', "$name: statement_timeout") or diag($answer->{message});
+	cmp_ok(time - $began, '<', $soon, "$name: stops soon after it");
+
+	$session->query('SET statement_timeout = 0');
+	$session->write('Q' . pack 'N Z*', length($sql) + 5, $sql);
+	sleep 0.05;
+	$began = time;
+	$other->query("SELECT pg_cancel_backend($pid)");
+	$answer = $session->answer;
+	is($answer->{state}, '57014', "$name: pg_cancel_backend()") or diag($answer->{message});
+	cmp_ok(time - $began, '<', $soon, "$name: stops soon after it");
+	is(join('|', @{ $session->query($state)->{rows}[0] }), $before, "$name: nothing of it is left");
+}
+is($session->query(q{SELECT po_repair('A')})->{rows}[0][0], '10001', 'the session goes on: what was damaged is mended');
+is(scalar @{ $session->query('SELECT * FROM po_check_integrity()')->{rows} }, 0, 'and the books are right');
+is(scalar(() = slurp_file($node->logfile) =~ /PANIC:|TRAP:|terminated by signal/g), 0, 'nothing crashed');
+$node->stop;
+done_testing();
