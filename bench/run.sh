@@ -3,8 +3,8 @@
 #
 #   make bench                          10,000 accounts, the match and the write side
 #   make bench ACCOUNTS=100000          the full size
-#   make bench WHAT=match               one part, or several: match, write, notify, scale,
-#                                       instructions; all is every part
+#   make bench WHAT=match               one part, or several: match, security (the same under row
+#                                       security), scale, write, notify, instructions; all is every part
 #   make bench FULL=1                   with the long measures too (COPY of 1,000,000 invoices)
 #   make bench ROUNDS=11 SECONDS_EACH=10
 #   make bench KEEP=1                   keeps the directory, with all that was printed, in log/
@@ -27,7 +27,7 @@ set -euo pipefail
 # shellcheck source=bench/notify.sh
 . "$ROOT/bench/notify.sh"
 
-readonly ALL_PARTS='match scale write notify instructions'
+readonly ALL_PARTS='match security scale write notify instructions'
 ACCOUNTS=${ACCOUNTS:-10000}
 INVOICES=200000 # invoices that the match side can draw from
 
@@ -69,6 +69,7 @@ main() {
 	prepare_match bench
 	check_match bench
 	! has_part match || measure_match
+	! has_part security || measure_security
 	! has_part scale || measure_scale
 	! has_part write || measure_write
 	! has_part notify || measure_notify

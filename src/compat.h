@@ -62,6 +62,14 @@
 #define po_primary_key(rel)		RelationGetPrimaryKeyIndex(rel)
 #endif
 
+/* Rights that a query asks for are apart from its range table since 16. */
+#if PG_VERSION_NUM >= 160000
+#define po_set_permissions(query, pstate) \
+	((query)->rteperminfos = (pstate)->p_rteperminfos)
+#else
+#define po_set_permissions(query, pstate)	((void) 0)
+#endif
+
 /* A function that does not come back, in front of its declaration. */
 #if PG_VERSION_NUM >= 180000
 #define PO_NORETURN				pg_noreturn

@@ -156,6 +156,27 @@ balance_given_back(const PoLineItem *item, void *arg)
 	return po_money_add(item->balance, invoice->amount);
 }
 
+/* what lasts for all calls of one execution of a query */
+typedef struct CallState
+{
+	TupleDesc	desc;			/* of the result */
+	PoPolicies *policies;
+} CallState;
+
+static CallState *
+call_state(FunctionCallInfo fcinfo)
+{
+	CallState  *state = fcinfo->flinfo->fn_extra;
+
+	if (state == NULL)
+	{
+		state = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(CallState));
+		state->policies = po_policies_create(fcinfo->flinfo->fn_mcxt);
+		fcinfo->flinfo->fn_extra = state;
+	}
+	return state;
+}
+
 /* a finder for this call; false where the account is not known */
 static bool
 init_finder(FunctionCallInfo fcinfo, PoFinder *finder, PoInvoice *invoice,
@@ -164,6 +185,7 @@ init_finder(FunctionCallInfo fcinfo, PoFinder *finder, PoInvoice *invoice,
 	memset(finder, 0, sizeof(*finder));
 	finder->schema = get_func_namespace(fcinfo->flinfo->fn_oid);
 	finder->reader = po_reader_open(finder->schema, false);
+	po_reader_set_policies(finder->reader, call_state(fcinfo)->policies);
 	finder->invoice = invoice;
 	finder->max_rank = max_rank;
 	if (invoice->line_item_id != 0)
@@ -206,16 +228,15 @@ static void
 init_result(FunctionCallInfo fcinfo)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	TupleDesc	desc = fcinfo->flinfo->fn_extra;
+	CallState  *state = call_state(fcinfo);
 	MemoryContext caller;
 
-	if (desc == NULL)
+	if (state->desc == NULL)
 	{
 		InitMaterializedSRF(fcinfo, 0);
 		caller = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
-		desc = CreateTupleDescCopy(rsinfo->setDesc);
-		desc->tdrefcount = 1;
-		fcinfo->flinfo->fn_extra = desc;
+		state->desc = CreateTupleDescCopy(rsinfo->setDesc);
+		state->desc->tdrefcount = 1;
 		MemoryContextSwitchTo(caller);
 		return;
 	}
@@ -223,7 +244,7 @@ init_result(FunctionCallInfo fcinfo)
 	rsinfo->returnMode = SFRM_Materialize;
 	rsinfo->setResult = tuplestore_begin_heap((rsinfo->allowedModes & SFRM_Materialize_Random) != 0,
 											  false, work_mem);
-	rsinfo->setDesc = desc;
+	rsinfo->setDesc = state->desc;
 	MemoryContextSwitchTo(caller);
 }
 

@@ -136,6 +136,16 @@ typedef struct PoReader PoReader;
  * and row security; as_owner: the current user was made the tables' owner.
  */
 extern PoReader *po_reader_open(Oid schema, bool as_owner);
+
+/*
+ * What row security lets the user see, for readers of one execution of a
+ * query; without it, tables with row security are read by queries.
+ */
+typedef struct PoPolicies PoPolicies;
+
+extern PoPolicies *po_policies_create(MemoryContext memory);
+extern void po_reader_set_policies(PoReader *reader, PoPolicies *policies);
+
 extern void po_reader_close(PoReader *reader);
 
 /*

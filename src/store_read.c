@@ -54,6 +54,7 @@ struct PoReader
 	Oid			schema;
 	bool		as_owner;
 	Snapshot	snapshot;
+	PoPolicies *policies;		/* or NULL */
 	PoScan		tables[PO_NTABLES];
 	const PoConfiguration *kept;	/* of the account that was read, or NULL */
 	bool		is_held;		/* by the cache, for us */
@@ -91,6 +92,12 @@ po_reader_open_whole(Oid schema, const PoConfiguration *configuration)
 }
 
 void
+po_reader_set_policies(PoReader *reader, PoPolicies *policies)
+{
+	reader->policies = policies;
+}
+
+void
 po_reader_close(PoReader *reader)
 {
 	if (reader->is_held)
@@ -105,7 +112,7 @@ static bool
 is_direct(PoReader *reader, PoTable which)
 {
 	return po_scan_open(&reader->tables[which], reader->schema, which,
-						reader->as_owner);
+						reader->as_owner, reader->policies);
 }
 
 static void

@@ -21,6 +21,7 @@
 #include "utils/syscache.h"
 
 #include "compat.h"
+#include "store_visible.h"
 #include "store_scan.h"
 
 #define MAX_KEYS 5
@@ -220,16 +221,23 @@ po_scan_sees_all(Oid schema, PoTable which)
 
 /* would a query on the table see what an index scan sees? */
 static bool
-table_allows_direct(KnownTable *known, Relation heap, bool as_owner)
+table_allows_direct(PoScan *scan, KnownTable *known, bool as_owner, PoPolicies *policies)
 {
+	Relation	heap = scan->heap;
+
 	if (heap->rd_rel->relkind != RELKIND_RELATION ||
 		heap->rd_rel->relhassubclass)
 		return false;
 	if (as_owner)
 		return true;
-	return may_select(known) &&
-		(!heap->rd_rel->relrowsecurity ||
-		 check_enable_rls(known->heap, InvalidOid, true) != RLS_ENABLED);
+	if (!may_select(known))
+		return false;
+	if (!heap->rd_rel->relrowsecurity ||
+		check_enable_rls(known->heap, InvalidOid, true) != RLS_ENABLED)
+		return true;
+	if (policies != NULL)
+		scan->policy = po_policy_of(policies, scan->which, heap);
+	return scan->policy != NULL;
 }
 
 /* an index may be too new for a snapshot, as its rows' history is not in it */
@@ -242,7 +250,8 @@ index_allows_direct(Relation index)
 }
 
 bool
-po_scan_open(PoScan *scan, Oid schema, PoTable which, bool as_owner)
+po_scan_open(PoScan *scan, Oid schema, PoTable which, bool as_owner,
+			 PoPolicies *policies)
 {
 	KnownTable *known;
 
@@ -251,7 +260,7 @@ po_scan_open(PoScan *scan, Oid schema, PoTable which, bool as_owner)
 	scan->which = which;
 	scan->path = PATH_SPI;
 	known = open_known(scan, schema);
-	if (known == NULL || !table_allows_direct(known, scan->heap, as_owner) ||
+	if (known == NULL || !table_allows_direct(scan, known, as_owner, policies) ||
 		!index_allows_direct(scan->index))
 		return false;
 	scan->slot = table_slot_create(scan->heap, NULL);
@@ -285,9 +294,12 @@ po_scan_next(PoScan *scan, const AttrNumber *attributes, int nattributes,
 {
 	TupleTableSlot *slot = scan->slot;
 
-	CHECK_FOR_INTERRUPTS();
-	if (!index_getnext_slot(scan->scan, shapes[scan->which].direction, slot))
-		return false;
+	do
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!index_getnext_slot(scan->scan, shapes[scan->which].direction, slot))
+			return false;
+	} while (scan->policy != NULL && !po_policy_passes(scan->policy, slot));
 	if (scan->ncolumns == 0)
 		for (int i = 0; i < nattributes; i++)
 			scan->ncolumns = Max(scan->ncolumns, attributes[i]);

@@ -31,6 +31,7 @@ typedef struct PoScan
 	Relation	index;
 	IndexScanDesc scan;
 	TupleTableSlot *slot;
+	struct PoPolicy *policy;	/* that rows have to pass, or NULL */
 	int			nkeys;			/* of the scan */
 	AttrNumber	ncolumns;		/* that are looked at: up to the last of them */
 } PoScan;
@@ -45,9 +46,10 @@ extern uint64 po_scan_changes(void);
 
 /*
  * Opens the table at its first use; says whether it is read directly.
- * as_owner: the current user was made the tables' owner.
+ * as_owner: the current user was made the tables' owner.  policies may be NULL.
  */
-extern bool po_scan_open(PoScan *scan, Oid schema, PoTable which, bool as_owner);
+extern bool po_scan_open(PoScan *scan, Oid schema, PoTable which, bool as_owner,
+						 PoPolicies *policies);
 
 /* starts with these values for its first nkeys keys */
 extern void po_scan_start(PoScan *scan, Snapshot snapshot, const Datum *values,
