@@ -143,6 +143,7 @@ have_curl_headers() { printf '#include <curl/curl.h>\n' | gcc -E - >/dev/null 2>
 have_aiosmtpd() { /usr/bin/python3 -c 'import aiosmtpd' >/dev/null 2>&1; }
 have_pg_cron() { [ -f "$PGSHARE/extension/pg_cron.control" ]; }
 have_browser() { have chromium || have chromium-browser || have google-chrome; }
+have_plproxy() { [ -f "$PGSHARE/extension/plproxy.control" ]; }
 have_test_cluster() { [ -f "$PGXSDIR/src/test/perl/PostgreSQL/Test/Cluster.pm" ]; }
 
 locate_server() {
@@ -206,6 +207,8 @@ find_missing() {
 				have_curl_headers || missing libcurl4-openssl-dev "libcurl's development files (po-notifier)"
 				have_aiosmtpd || missing python3-aiosmtpd "Python's aiosmtpd (a mail server for tests)"
 				have openssl || missing openssl 'openssl (certificates for tests)'
+				have_plproxy ||
+					missing "postgresql-$PGVERSION-plproxy" "PL/Proxy for PostgreSQL $PGVERSION (tests with sharded accounts)"
 				have_test_cluster ||
 					missing "postgresql-server-dev-$PGVERSION" "PostgreSQL::Test::Cluster (tests with several servers or sessions)"
 				# it does not run without /proc
