@@ -23,16 +23,6 @@ SKIPPED=0
 FINISHED=
 RUNNING= # the process that works for us, of a group of its own
 
-# which Debian has it
-suite_of() {
-	case $1 in
-		15) say bookworm ;;
-		17) say trixie ;;
-		18) say sid ;;
-		*) die "there is no PostgreSQL $1 among those supported: $SUPPORTED" ;;
-	esac
-}
-
 finish() {
 	local status=$?
 	trap - EXIT
