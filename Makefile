@@ -5,6 +5,10 @@
 #   make check                   all tests, in a private cluster (see test/run.sh)
 #   make check SUITE=regress     one suite: regress, isolation, pgtap, tap or unit
 #   make check-all               all tests on PostgreSQL 15, 17 and 18 (see test/all.sh)
+#   make deb                     Debian packages, into results/deb
+#   make check-deb               these, installed and tried in a new Debian without a compiler; it says
+#                                how long it took (see test/deb.sh)
+#   make dist                    po_mgmt-VERSION.zip for PGXN, from the last commit
 #   make demo                    a guided tour, in a private cluster
 #
 # PG_CONFIG=/path/to/pg_config chooses the PostgreSQL; WERROR=1 makes warnings errors.
@@ -39,7 +43,7 @@ EXTRA_CLEAN = src/*.bc $(NOTIFIER) $(NOTIFIER_OBJS)
 # PGXS has a rule for "check" that runs nothing and exits 0. So the goals that drive a
 # private cluster are kept apart from it. They also have to work where there is no pg_config
 # yet. Other goals named beside one of them are made by a make of their own.
-DRIVERS = check check-all demo bench
+DRIVERS = check check-all check-deb deb demo dist bench
 
 ifneq (,$(filter $(DRIVERS),$(MAKECMDGOALS)))
 
@@ -53,6 +57,16 @@ check:
 
 check-all:
 	@bash test/all.sh
+
+check-deb:
+	@bash test/deb.sh check
+
+deb:
+	@bash test/deb.sh build
+
+dist:
+	@version=$$(sed -n 's/^  "version": "\(.*\)",/\1/p' META.json) && \
+	git archive --format=zip --prefix=po_mgmt-$$version/ -o po_mgmt-$$version.zip HEAD && ls -l po_mgmt-$$version.zip
 
 demo:
 	@bash doc/demo/run.sh

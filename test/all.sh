@@ -23,16 +23,6 @@ SKIPPED=0
 FINISHED=
 RUNNING= # the process that works for us, of a group of its own
 
-# which Debian has it
-suite_of() {
-	case $1 in
-		15) say bookworm ;;
-		17) say trixie ;;
-		18) say sid ;;
-		*) die "there is no PostgreSQL $1 among those supported: $SUPPORTED" ;;
-	esac
-}
-
 finish() {
 	local status=$?
 	trap - EXIT
@@ -110,7 +100,7 @@ check_here() {
 make_chroot() { # make_chroot VERSION DIRECTORY, in a process of its own
 	local packages="postgresql-$1,postgresql-$1-pgtap,libtap-parser-sourcehandler-pgtap-perl"
 	packages+=,libipc-run-perl,make,gcc,libc6-dev,diffutils
-	packages+=,postgresql-$1-cron,libcurl4-openssl-dev,python3-aiosmtpd,openssl
+	packages+=,postgresql-$1-cron,postgresql-$1-plproxy,libcurl4-openssl-dev,python3-aiosmtpd,openssl
 	local config=/etc/postgresql-common/createcluster.d
 	local unpack="cd /tmp; apt-get -q download postgresql-server-dev-$1 libpq-dev;
 		for f in *.deb; do dpkg -x \$f /; done; rm *.deb"

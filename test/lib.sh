@@ -136,6 +136,16 @@ choose_version() {
 	done
 }
 
+# which Debian has it
+suite_of() {
+	case $1 in
+		15) say bookworm ;;
+		17) say trixie ;;
+		18) say sid ;;
+		*) die "there is no PostgreSQL $1 among those supported: $SUPPORTED" ;;
+	esac
+}
+
 have_cc() { have gcc && printf '#include <stdio.h>\n' | gcc -E - >/dev/null 2>&1; }
 have_perl_module() { perl "-M$1" -e 1 >/dev/null 2>&1; }
 have_prove() { have prove && have_perl_module Test::More; }
@@ -165,7 +175,7 @@ missing() {    # missing PACKAGE WHAT, each said once
 	MISSING+=("$2")
 }
 
-# find_missing WHAT...: what of build, server, pgtap, tap, chroot is not there.
+# find_missing WHAT...: what of build, server, pgtap, tap, deb, chroot is not there.
 find_missing() {
 	local what debian=no bin
 	MISSING=() MISSING_DEB=()
@@ -215,6 +225,12 @@ find_missing() {
 				# it does not run without /proc
 				[ ! -d /proc/self ] || have_browser || missing chromium 'a browser (test of the report)'
 				;;
+			deb)
+				have dpkg-buildpackage || missing dpkg-dev 'dpkg-buildpackage (builds Debian packages)'
+				have dh || missing debhelper 'debhelper (builds Debian packages)'
+				have pg_buildext || missing postgresql-server-dev-all 'pg_buildext (builds for each PostgreSQL)'
+				have_curl_headers || missing libcurl4-openssl-dev "libcurl's development files (po-notifier)"
+				;;
 			chroot)
 				have mmdebstrap || missing mmdebstrap 'mmdebstrap (makes a small Debian with another PostgreSQL)'
 				have unshare || missing util-linux 'unshare'
@@ -224,7 +240,7 @@ find_missing() {
 	done
 }
 
-# need WHAT...: build, server, pgtap, tap, chroot. Chooses the PostgreSQL and installs what is missing.
+# need WHAT...: build, server, pgtap, tap, deb, chroot. Chooses the PostgreSQL and installs what is missing.
 need() {
 	local i before
 	if [ -n "${PG_CONFIG:-}" ]; then

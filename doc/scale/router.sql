@@ -40,7 +40,7 @@ CREATE TEMPORARY TABLE routed ON COMMIT DROP AS
 		obj_description(p.oid, 'pg_proc') AS comment,
 		format('TARGET %I.%I;', n.nspname, p.proname) AS target, k.account,
 		k.account IS NULL OR k.may_be_null AS is_on_many,
-		(k.account IS NULL OR k.may_be_null) AND NOT p.proretset AND p.prorettype IN ('bigint'::regtype, 'integer'::regtype) AS is_sum
+		(k.account IS NULL OR k.may_be_null) AND NOT p.proretset AND p.prorettype = 'bigint'::regtype AS is_sum
 	FROM pg_extension e
 	JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.classid = 'pg_proc'::regclass
 	JOIN pg_proc p ON p.oid = d.objid
@@ -63,7 +63,7 @@ CREATE TEMPORARY TABLE routed ON COMMIT DROP AS
 	AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype, 'internal'::regtype)
 	AND NOT p.proargtypes::oid[] && ARRAY['internal'::regtype, 'cstring'::regtype, 'regclass'::regtype]::oid[];
 
--- Of a result of one row there is a row for each shard; counts are added up.
+-- Of a result of one row there is a row for each shard; counts of rows (bigint) are added up.
 SELECT pg_catalog.format('CREATE FUNCTION po_router.%I(%s) RETURNS %s LANGUAGE plproxy%s AS %L',
 	r.name || CASE WHEN r.is_sum THEN '_by_shard' ELSE '' END, r.arguments,
 	CASE WHEN r.is_on_many AND NOT r.is_set THEN 'SETOF ' ELSE '' END || r.result,

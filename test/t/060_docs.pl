@@ -1,6 +1,6 @@
 # 060_docs.pl: the documents say what the extension does.
 #
-#   - README.md, doc/reference.md and doc/recipes.md are run: the ```sql blocks of each are a regress
+#   - README.md, doc/tutorial.md, doc/reference.md and doc/recipes.md are run: the ```sql blocks of each are a regress
 #     test, test/sql/NAME.sql, and the ```text blocks after them are the output in expected/NAME.out,
 #     which the regress suite compares with the real one. No other document has ```sql blocks
 #   - doc/reference.md has every error of src/*.c with its SQLSTATE, and every table, view, column,
@@ -9,8 +9,8 @@
 #
 # After a change of the examples:
 #   perl test/t/060_docs.pl --write                 writes test/sql/NAME.sql
-#   make check SUITE=regress TESTS='readme reference recipes'
-#   cp results/regress/results/re*.out expected/
+#   make check SUITE=regress TESTS='readme reference recipes tutorial'
+#   cp results/regress/results/{readme,reference,recipes,tutorial}.out expected/
 #   perl test/t/060_docs.pl --write                 puts that output into the documents
 
 use strict;
@@ -22,7 +22,8 @@ use Test::More;
 my $root = dirname(__FILE__) . '/../..';
 
 # the documents that are run, and their tests
-my %test_of_document = ('README.md' => 'readme', 'doc/reference.md' => 'reference', 'doc/recipes.md' => 'recipes');
+my %test_of_document = ('README.md' => 'readme', 'doc/reference.md' => 'reference', 'doc/recipes.md' => 'recipes',
+	'doc/tutorial.md' => 'tutorial');
 
 sub read_file
 {
@@ -57,7 +58,7 @@ sub blocks
 	return @blocks;
 }
 
-# Each is run in a database of its own. So the block of README.md that makes the extension is left out.
+# Each is run in a database of its own. So the block of a document that makes the extension is left out.
 sub examples
 {
 	my ($document) = @_;
