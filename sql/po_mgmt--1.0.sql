@@ -1144,13 +1144,21 @@ CREATE FUNCTION po_detach(invoices regclass) RETURNS void
 	AS 'MODULE_PATHNAME', 'po_detach'
 	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 
+CREATE PROCEDURE po_attach_existing(invoices regclass, batch integer DEFAULT 10000)
+	AS 'MODULE_PATHNAME', 'po_attach_existing'
+	LANGUAGE C;
+
 REVOKE EXECUTE ON FUNCTION po_attached_trigger(), po_attach(regclass, jsonb), po_detach(regclass) FROM PUBLIC;
+REVOKE EXECUTE ON PROCEDURE po_attach_existing(regclass, integer) FROM PUBLIC;
 
 COMMENT ON FUNCTION po_attached_trigger() IS 'trigger of tables that po_attach() attached: their rows are invoices';
 COMMENT ON FUNCTION po_attach(regclass, jsonb) IS
 	'attaches a table of invoices that is already there; columns says which of its columns, or constant, is which of ours';
 COMMENT ON FUNCTION po_detach(regclass) IS
 	'detaches a table that was attached; its rows and their invoices stay';
+
+COMMENT ON PROCEDURE po_attach_existing(regclass, integer) IS
+	'books the rows that an attached table has already, in batches that are committed; it may be called again';
 
 CREATE VIEW po_attachment WITH (security_invoker = true) AS
 	SELECT t.tgrelid::regclass AS invoices,

@@ -21,6 +21,7 @@ typedef struct Filled
 	int			n;
 	AttrNumber	columns[2];
 	text	   *values[2];
+	text	  **texts[2];		/* arrays of one */
 } Filled;
 
 static void
@@ -31,7 +32,9 @@ add_filled(Filled *filled, const PoMapping *mapping, int attribute, text *value)
 	if (column == 0)
 		return;
 	filled->columns[filled->n] = column;
-	filled->values[filled->n++] = value;
+	filled->values[filled->n] = value;
+	filled->texts[filled->n] = &filled->values[filled->n];
+	filled->n++;
 }
 
 /* is the row of an attached table this invoice, or of a member of its account? */
@@ -70,7 +73,7 @@ fill(Oid schema, Relation rel, PoMapping *mapping, int natts, const PoInvoice *i
 		if (!is_invoice(schema, mapping, rows[i].tuple, natts, invoice))
 			continue;
 		po_become_role(rel->rd_rel->relowner, &before);
-		po_fill_attached(rel, &rows[i], filled->n, filled->columns, filled->values);
+		po_fill_attached(rel, &rows[i], 1, filled->n, filled->columns, filled->texts);
 		po_become(&before);
 	}
 }

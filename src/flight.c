@@ -59,15 +59,7 @@ static bool holding = false;	/* what is booked, for the function that runs */
 static void
 check_unchanged(HeapTuple expected, HeapTuple stored, TupleDesc desc)
 {
-	uint32		header = expected->t_data->t_hoff;
-
-	/* as a rule they are the same to the byte */
-	if (expected->t_len == stored->t_len && header == stored->t_data->t_hoff &&
-		memcmp((char *) expected->t_data + header,
-			   (char *) stored->t_data + header, expected->t_len - header) == 0 &&
-		(!HeapTupleHasNulls(expected) ||
-		 memcmp(expected->t_data->t_bits, stored->t_data->t_bits,
-				BITMAPLEN(desc->natts)) == 0))
+	if (po_same_bytes(expected, stored, desc))
 		return;
 	for (int attribute = 1; attribute <= Anum_invoice_recorded_at; attribute++)
 	{
@@ -314,6 +306,15 @@ po_flight_add_edit(const PoEntry *entry, bool tracked)
 {
 	settle();
 	po_booking_make(entry, tracked, false, true);
+}
+
+void
+po_flight_add_invoice(HeapTuple invoice, TupleDesc desc, const PoEntry *entry, bool tracked)
+{
+	settle();
+	po_booking_land(po_booking_make_invoice(invoice, desc));
+	if (entry != NULL)
+		po_booking_make(entry, tracked, false, false);
 }
 
 /* ---- when to write ---- */

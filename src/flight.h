@@ -49,6 +49,10 @@ extern HeapTuple po_flight_conflicting(HeapTuple old, TupleDesc desc);
 /* an edit of a line item that the running statement stores with its balance */
 extern void po_flight_add_edit(const PoEntry *entry, bool tracked);
 
+/* the invoice of a row that an attached table has already; entry: or NULL */
+extern void po_flight_add_invoice(HeapTuple invoice, TupleDesc desc, const PoEntry *entry,
+								  bool tracked);
+
 /* between two rows of many: keeps memory bounded */
 extern void po_flight_next_row(Oid schema);
 

@@ -468,3 +468,27 @@ po_mapping_column(const PoMapping *mapping, int attribute)
 
 	return mapped != NULL && mapped->nmapped < 0 ? mapped->column : 0;
 }
+
+char *
+po_mapping_sql(const PoMapping *mapping, int attribute, const char *alias)
+{
+	const Mapped *mapped = find_mapped(mapping, attribute);
+	StringInfoData sql;
+	const char *column;
+
+	if (mapped->column == 0)
+		return psprintf("CAST(%s AS pg_catalog.text)",
+						quote_literal_cstr(TextDatumGetCString(mapped->constant)));
+	column = quote_identifier(NameStr(TupleDescAttr(mapping->desc, mapped->column - 1)->attname));
+	if (mapped->nmapped <= 0)
+		return psprintf("CAST(%s.%s AS pg_catalog.text)", alias, column);
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "CASE");
+	for (int i = 0; i < mapped->nmapped; i++)
+		appendStringInfo(&sql, " WHEN CAST(%s.%s AS pg_catalog.text) OPERATOR(pg_catalog.=) %s THEN %s",
+						 alias, column,
+						 quote_literal_cstr(text_to_cstring(mapped->from[i])),
+						 quote_literal_cstr(TextDatumGetCString(mapped->to[i])));
+	appendStringInfoString(&sql, " END");
+	return sql.data;
+}

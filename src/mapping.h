@@ -32,4 +32,7 @@ extern Datum po_mapping_fill(PoMapping *mapping, int attribute, text *value);
 /* the column of the table that an attribute of ours is read from, as it is; else 0 */
 extern AttrNumber po_mapping_column(const PoMapping *mapping, int attribute);
 
+/* an attribute of ours, one of type text, as SQL over the table under an alias */
+extern char *po_mapping_sql(const PoMapping *mapping, int attribute, const char *alias);
+
 #endif							/* PO_MAPPING_H */

@@ -68,6 +68,7 @@ typedef enum PoStatement
 	PO_READ_MOVED_TO,
 	PO_READ_MEMBER,
 	PO_READ_ATTACHED,
+	PO_READ_INVOICE_OF,
 	PO_DELETE_INVOICE,
 	PO_READ_BOOKED,
 	PO_READ_ASSOCIATION,
@@ -335,8 +336,12 @@ extern PoAttached *po_read_attached(Oid schema, int *n);
 /* the rows with this text in a column; they are locked */
 extern PoAttachedRow *po_read_attached_rows(Relation rel, AttrNumber column,
 											text *value, int *nrows);
-extern void po_fill_attached(Relation rel, const PoAttachedRow *row, int ncolumns,
-							 const AttrNumber *columns, text *const *values);
+extern Portal po_open_attached(Relation rel, int ncolumns, const AttrNumber *order);
+extern PoAttachedRow *po_fetch_attached(Portal portal, int limit, int *nrows);
+extern PoAttachedRow *po_lock_attached(Relation rel, const PoAttachedRow *rows, int nrows,
+									   int *nlocked);
+extern void po_fill_attached(Relation rel, const PoAttachedRow *rows, int nrows, int ncolumns,
+							 const AttrNumber *columns, text **const *values);
 extern char *po_table_name(Relation rel);
 
 /* ---- store_notify.c: as the tables' owner, on the newest rows ---- */

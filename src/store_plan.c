@@ -26,7 +26,7 @@
 
 #define EQ		" OPERATOR(pg_catalog.=) "
 #define NE		" OPERATOR(pg_catalog.<>) "
-#define PO_INVOICE_OF \
+#define INVOICE_OF \
 	"v.account_id" EQ "ANY (ARRAY[$1, (SELECT m.account_id FROM @.po_account_member m" \
 	" WHERE m.member_account_id" EQ "$1)])" \
 	" AND COALESCE(v.member_account_id, v.account_id)" EQ "$1" \
@@ -366,7 +366,8 @@ static const PoStatementText statements[PO_NSTATEMENTS] = {
 		"SELECT CAST(invoices AS pg_catalog.oid), CAST(columns AS pg_catalog.text)"
 		" FROM @.po_attachment"},
 	/* of the payer of an account, where it has one */
-	[PO_DELETE_INVOICE] = {"ttt", "DELETE FROM @.po_invoice v WHERE " PO_INVOICE_OF},
+	[PO_READ_INVOICE_OF] = {"ttt", "SELECT FROM @.po_invoice v WHERE " INVOICE_OF},
+	[PO_DELETE_INVOICE] = {"ttt", "DELETE FROM @.po_invoice v WHERE " INVOICE_OF},
 	[PO_READ_BOOKED] = {"ttt",
 		"SELECT " PO_INVOICE_COLUMNS ", COALESCE(associated_at, recorded_at), associated_by,"
 		" voided_at, association_kind" EQ "'credit'"

@@ -125,7 +125,7 @@ insert(PoTrigger *trigger, PoMapping *mapping)
 	bool		tracked;
 	bool		booked;
 
-	po_trigger_init_insert(&invoice, trigger, rel, meant.values, meant.nulls);
+	po_trigger_init_insert(&invoice, trigger->schema, rel, meant.values, meant.nulls);
 	po_become_owner(&invoice, &caller);
 	booked = po_invoice_new(&invoice, &entry, &tracked);
 	fill_in(trigger, mapping, invoice.new, Anum_invoice_po_number);
@@ -381,6 +381,8 @@ after_insert(PoTrigger *trigger)
 {
 	PoIdentity	caller;
 
+	if (po_books_waiting() == 0)
+		return;					/* as for all rows but the first */
 	po_become_table_owner(trigger->schema, PO_INVOICE, &caller);
 	po_flight_after(trigger->schema);
 	po_become(&caller);

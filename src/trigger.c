@@ -64,17 +64,17 @@ po_trigger_init(PoTrigger *trigger, FunctionCallInfo fcinfo)
 								trigger->desc);
 }
 
-/* an insert into another table that a trigger means; values has all columns */
+/* an insert that the owner of a table is to make; values has all columns */
 void
-po_trigger_init_insert(PoTrigger *trigger, const PoTrigger *meant_by, Relation rel,
+po_trigger_init_insert(PoTrigger *trigger, Oid schema, Relation rel,
 					   Datum *values, bool *nulls)
 {
 	memset(trigger, 0, sizeof(*trigger));
-	trigger->schema = meant_by->schema;
+	trigger->schema = schema;
 	trigger->rel = rel;
 	trigger->desc = RelationGetDescr(rel);
 	trigger->before = trigger->is_insert = true;
-	trigger->caller = meant_by->caller;
+	trigger->caller = rel->rd_rel->relowner;
 	trigger->new = init_row(&trigger->rows[1], NULL, trigger->desc);
 	trigger->new->values = values;
 	trigger->new->nulls = nulls;
