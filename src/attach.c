@@ -100,6 +100,60 @@ check_table(Relation rel, Oid schema)
 				 errhint("Attach a table that lasts.")));
 }
 
+/* ---- no two tables with the same invoice ---- */
+
+static char *
+key_sql(const PoMapping *mapping, Oid schema, const char *alias)
+{
+	char	   *bill_from = po_mapping_sql(mapping, Anum_invoice_bill_from, alias);
+
+	return psprintf("(%s, COALESCE((SELECT n.bill_from FROM %s.po_seller_alias n"
+					" WHERE n.alias OPERATOR(pg_catalog.=) %s), %s), %s)",
+					po_mapping_sql(mapping, Anum_invoice_account_id, alias),
+					quote_identifier(get_namespace_name(schema)), bill_from, bill_from,
+					po_mapping_sql(mapping, Anum_invoice_invoice_id, alias));
+}
+
+/*
+ * The books could not tell whose it is.  What comes later is found by the key
+ * of po_invoice; what is there already, here, as far as the caller may see it.
+ */
+static void
+check_clash(Relation rel, const PoMapping *mapping, Oid other_id, const char *other_text,
+			Oid schema, TupleDesc invoice)
+{
+	Relation	other = table_open(other_id, AccessShareLock);
+	PoMapping  *other_mapping = po_mapping_make(other_text, other, invoice);
+
+	SPI_connect();
+	if (pg_class_aclcheck(other_id, GetUserId(), ACL_SELECT) == ACLCHECK_OK &&
+		SPI_execute(psprintf("SELECT %s FROM %s a JOIN %s b ON %s OPERATOR(pg_catalog.=) %s",
+							 po_mapping_sql(mapping, Anum_invoice_invoice_id, "a"),
+							 po_table_name(rel), po_table_name(other),
+							 key_sql(mapping, schema, "a"), key_sql(other_mapping, schema, "b")),
+					true, 1) == SPI_OK_SELECT &&
+		SPI_processed > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNIQUE_VIOLATION),
+				 errmsg("invoice \"%s\" is in \"%s\" and in \"%s\"",
+						SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1),
+						RelationGetRelationName(rel), RelationGetRelationName(other)),
+				 errdetail("Account, seller and invoice number tell an invoice over all attached tables."),
+				 errhint("Map them so that they do, such as the seller to a constant for each table.")));
+	SPI_finish();
+	table_close(other, NoLock);
+}
+
+static void
+check_clashes(Relation rel, const PoMapping *mapping, Oid schema, TupleDesc invoice)
+{
+	int			n;
+	PoAttached *attached = po_read_attached(schema, &n);
+
+	for (int i = 0; i < n; i++)
+		check_clash(rel, mapping, attached[i].relid, attached[i].mapping, schema, invoice);
+}
+
 /* ---- triggers ---- */
 
 /* as the caller: CREATE TRIGGER wants rights on the table and on the function */
@@ -133,7 +187,8 @@ po_attach(PG_FUNCTION_ARGS)
 	Relation	invoice = table_open(po_table_oid(schema, PO_INVOICE), AccessShareLock);
 
 	check_table(rel, schema);
-	(void) po_mapping_make(text, rel, RelationGetDescr(invoice));
+	check_clashes(rel, po_mapping_make(text, rel, RelationGetDescr(invoice)), schema,
+				  RelationGetDescr(invoice));
 	create_trigger(rel, schema, PO_BEFORE_NAME,
 				   "BEFORE INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW", argument);
 	create_trigger(rel, schema, PO_AFTER_NAME,

@@ -254,7 +254,8 @@ po_attach_existing(PG_FUNCTION_ARGS)
 		nseen += nrows;
 		if (nrows > 0)
 			ereport(NOTICE,
-					(errmsg("\"%s\": " INT64_FORMAT " rows seen, " INT64_FORMAT " booked",
+					(errcode(ERRCODE_SUCCESSFUL_COMPLETION),
+					 errmsg("\"%s\": " INT64_FORMAT " rows seen, " INT64_FORMAT " booked",
 							RelationGetRelationName(adoption.rel), nseen, nbooked)));
 		end_portion(&adoption);
 		MemoryContextSwitchTo(caller);
