@@ -1143,6 +1143,52 @@ COMMENT ON FUNCTION po_rematch_unassociated(text) IS
 COMMENT ON FUNCTION po_repair(text) IS
 	'makes an account''s balances what its invoices leave, with an entry that says why; how many line items were mended';
 
+--
+-- Tables of invoices that are already there
+--
+-- What attaches a table is its triggers; their argument is the mapping. So it is dumped and
+-- restored with the table, after its rows.
+--
+CREATE FUNCTION po_attached_trigger() RETURNS trigger
+	AS 'MODULE_PATHNAME', 'po_attached_trigger' LANGUAGE C;
+
+CREATE FUNCTION po_attach(invoices regclass, columns jsonb) RETURNS void
+	AS 'MODULE_PATHNAME', 'po_attach'
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+
+CREATE FUNCTION po_detach(invoices regclass) RETURNS void
+	AS 'MODULE_PATHNAME', 'po_detach'
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+
+CREATE PROCEDURE po_attach_existing(invoices regclass, batch integer DEFAULT 10000)
+	AS 'MODULE_PATHNAME', 'po_attach_existing'
+	LANGUAGE C;
+
+REVOKE EXECUTE ON FUNCTION po_attached_trigger(), po_attach(regclass, jsonb), po_detach(regclass) FROM PUBLIC;
+REVOKE EXECUTE ON PROCEDURE po_attach_existing(regclass, integer) FROM PUBLIC;
+
+COMMENT ON FUNCTION po_attached_trigger() IS 'trigger of tables that po_attach() attached: their rows are invoices';
+COMMENT ON FUNCTION po_attach(regclass, jsonb) IS
+	'attaches a table of invoices that is already there; columns says which of its columns, or constant, is which of ours';
+COMMENT ON FUNCTION po_detach(regclass) IS
+	'detaches a table that was attached; its rows and their invoices stay';
+
+COMMENT ON PROCEDURE po_attach_existing(regclass, integer) IS
+	'books the rows that an attached table has already, in batches that are committed; it may be called again';
+
+CREATE VIEW po_attachment WITH (security_invoker = true) AS
+	SELECT t.tgrelid::regclass AS invoices,
+		convert_from(substring(t.tgargs FROM 1 FOR length(t.tgargs) - 1), getdatabaseencoding())::jsonb AS columns
+	FROM pg_catalog.pg_depend d
+	JOIN pg_catalog.pg_trigger t ON t.oid = d.objid
+	WHERE d.classid = 'pg_catalog.pg_trigger'::regclass AND d.refclassid = 'pg_catalog.pg_proc'::regclass
+		AND d.refobjid = 'po_attached_trigger()'::regprocedure
+		AND t.tgname = '~po_mgmt_before' AND t.tgparentid = 0;
+
+COMMENT ON VIEW po_attachment IS 'tables that po_attach() attached';
+COMMENT ON COLUMN po_attachment.invoices IS 'the table';
+COMMENT ON COLUMN po_attachment.columns IS 'its mapping: by the names of po_invoice its columns, constants and value maps';
+
 CREATE FUNCTION po_balance_at(account_id text, po_number text, line_number text, at timestamptz)
 	RETURNS numeric
 	LANGUAGE sql STABLE STRICT PARALLEL SAFE

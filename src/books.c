@@ -11,6 +11,8 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "access/table.h"
 #include "access/xact.h"
 #include "common/hashfn.h"
 #include "utils/builtins.h"
@@ -21,8 +23,11 @@
 #include "notify.h"
 #include "statement.h"
 
+/* an entry of the ledger, or the invoice of a row of an attached table */
 struct PoBooking
 {
+	HeapTuple	invoice;		/* a row for po_invoice; then there is no entry */
+	uint64		key;			/* a hash of the invoice's */
 	PoEntry		entry;
 	bool		tracked;
 	bool		in_flight;		/* its row may yet be dropped */
@@ -132,7 +137,7 @@ add_pending(const PoBooking *booking, bool take_back)
 	Pending    *item;
 	bool		found;
 
-	if (booking->is_edit)
+	if (booking->is_edit || booking->invoice != NULL)
 		return;
 	caller = MemoryContextSwitchTo(books_context);
 	item = find_item(pending, booking->entry.account_id,
@@ -177,6 +182,24 @@ rebuild_pending(void)
 	}
 }
 
+static PoBooking *
+make_booking(bool in_flight)
+{
+	PoBooking  *booking;
+
+	if (nbookings == bookings_space)
+	{
+		bookings_space *= 2;
+		bookings = repalloc_huge(bookings, bookings_space * sizeof(PoBooking *));
+	}
+	booking = palloc0(sizeof(PoBooking));
+	bookings[nbookings++] = booking;
+	booking->in_flight = in_flight;
+	booking->level = GetCurrentTransactionNestLevel();
+	nwaiting++;
+	return booking;
+}
+
 PoBooking *
 po_booking_make(const PoEntry *entry, bool tracked, bool in_flight, bool is_edit)
 {
@@ -185,13 +208,7 @@ po_booking_make(const PoEntry *entry, bool tracked, bool in_flight, bool is_edit
 
 	create_books();
 	caller = MemoryContextSwitchTo(books_context);
-	if (nbookings == bookings_space)
-	{
-		bookings_space *= 2;
-		bookings = repalloc_huge(bookings, bookings_space * sizeof(PoBooking *));
-	}
-	booking = palloc(sizeof(PoBooking));
-	bookings[nbookings++] = booking;
+	booking = make_booking(in_flight);
 	booking->entry = *entry;
 	booking->entry.account_id = po_text_copy(entry->account_id);
 	booking->entry.po_number = po_text_copy(entry->po_number);
@@ -203,14 +220,81 @@ po_booking_make(const PoEntry *entry, bool tracked, bool in_flight, bool is_edit
 	booking->entry.amount = po_money_copy(entry->amount);
 	booking->entry.balance_after = NULL;
 	booking->tracked = tracked;
-	booking->in_flight = in_flight;
 	booking->is_edit = is_edit;
-	booking->level = GetCurrentTransactionNestLevel();
-	booking->written = 0;
-	nwaiting++;
 	MemoryContextSwitchTo(caller);
 	add_pending(booking, false);
 	return booking;
+}
+
+static uint64
+invoice_key(text *account_id, text *bill_from, text *invoice_id)
+{
+	text	   *parts[] = {account_id, bill_from, invoice_id};
+	uint64		key = 0;
+
+	for (size_t i = 0; i < lengthof(parts); i++)
+		key = hash_bytes_extended((const unsigned char *) VARDATA_ANY(parts[i]),
+								  VARSIZE_ANY_EXHDR(parts[i]), key + i);
+	return key;
+}
+
+static text *
+key_part(HeapTuple invoice, TupleDesc desc, int attribute)
+{
+	bool		isnull;
+
+	return DatumGetTextPP(heap_getattr(invoice, attribute, desc, &isnull));
+}
+
+PoBooking *
+po_booking_make_invoice(HeapTuple invoice, TupleDesc desc)
+{
+	MemoryContext caller;
+	PoBooking  *booking;
+
+	create_books();
+	caller = MemoryContextSwitchTo(books_context);
+	booking = make_booking(true);
+	booking->invoice = heap_copytuple(invoice);
+	MemoryContextSwitchTo(caller);
+	booking->key = invoice_key(key_part(invoice, desc, Anum_invoice_account_id),
+							   key_part(invoice, desc, Anum_invoice_bill_from),
+							   key_part(invoice, desc, Anum_invoice_invoice_id));
+	return booking;
+}
+
+/* is it the invoice?  That is asked for originals of credit memos only */
+static bool
+is_invoice(const PoBooking *booking, uint64 key, text *account_id, text *bill_from,
+		   text *invoice_id, TupleDesc desc)
+{
+	return booking->invoice != NULL && booking->key == key && booking->written == 0 &&
+		!booking->in_flight &&
+		po_text_equal(key_part(booking->invoice, desc, Anum_invoice_account_id), account_id) &&
+		po_text_equal(key_part(booking->invoice, desc, Anum_invoice_bill_from), bill_from) &&
+		po_text_equal(key_part(booking->invoice, desc, Anum_invoice_invoice_id), invoice_id);
+}
+
+bool
+po_books_read_invoice(Oid schema, text *account_id, text *bill_from, text *invoice_id,
+					  PoInvoice *invoice)
+{
+	uint64		key = invoice_key(account_id, bill_from, invoice_id);
+	Relation	rel;
+	bool		found = false;
+
+	if (nwaiting == 0)
+		return false;
+	rel = table_open(po_table_oid(schema, PO_INVOICE), AccessShareLock);
+	for (int i = nbookings - 1; i >= 0 && !found; i--)
+	{
+		found = is_invoice(bookings[i], key, account_id, bill_from, invoice_id,
+						   RelationGetDescr(rel));
+		if (found)
+			po_invoice_from_tuple(invoice, bookings[i]->invoice, RelationGetDescr(rel));
+	}
+	table_close(rel, NoLock);
+	return found;
 }
 
 static void
@@ -239,6 +323,12 @@ po_booking_drop(PoBooking *booking)
 	memmove(&bookings[i], &bookings[i + 1], (--nbookings - i) * sizeof(PoBooking *));
 	add_pending(booking, true);
 	nwaiting--;
+	if (booking->invoice != NULL)
+	{
+		heap_freetuple(booking->invoice);
+		pfree(booking);
+		return;
+	}
 	free_text(booking->entry.account_id);
 	free_text(booking->entry.po_number);
 	free_text(booking->entry.line_number);
@@ -415,9 +505,23 @@ write_bookings(Oid schema, PoBooking **certain, int n)
 		po_move_balances(schema, moves, nmoves);
 }
 
-/* all that waits and is certain; also what is booked while that is written */
+/* what waits and is certain: invoices, or entries */
+static PoBooking **
+list_certain(bool invoices, int *n)
+{
+	PoBooking **certain = palloc((nwaiting + 1) * sizeof(PoBooking *));
+
+	*n = 0;
+	for (int i = 0; i < nbookings; i++)
+		if (bookings[i]->written == 0 && !bookings[i]->in_flight &&
+			(bookings[i]->invoice != NULL) == invoices)
+			certain[(*n)++] = bookings[i];
+	return certain;
+}
+
+/* all entries; also what is booked while these are written */
 static void
-write_certain(Oid schema)
+write_entries(Oid schema)
 {
 	int			n;
 
@@ -427,17 +531,40 @@ write_certain(Oid schema)
 												   "po_mgmt writing",
 												   ALLOCSET_DEFAULT_SIZES);
 		MemoryContext caller = MemoryContextSwitchTo(work);
-		PoBooking **certain = palloc((nwaiting + 1) * sizeof(PoBooking *));
+		PoBooking **certain = list_certain(false, &n);
 
-		n = 0;
-		for (int i = 0; i < nbookings; i++)
-			if (bookings[i]->written == 0 && !bookings[i]->in_flight)
-				certain[n++] = bookings[i];
 		if (n > 0)
 			write_bookings(schema, certain, n);
 		MemoryContextSwitchTo(caller);
 		MemoryContextDelete(work);
 	} while (n > 0);
+}
+
+/*
+ * The invoices of attached tables.  They count as written when that begins, so
+ * that the AFTER trigger of po_invoice, the first to fire there, writes their
+ * entries, and what users' triggers on po_invoice do comes after that.
+ */
+static void
+write_invoices(Oid schema)
+{
+	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext, "po_mgmt invoices",
+											   ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(work);
+	int			n;
+	PoBooking **certain = list_certain(true, &n);
+	HeapTuple  *rows = palloc((n + 1) * sizeof(HeapTuple));
+
+	for (int i = 0; i < n; i++)
+	{
+		rows[i] = heap_copytuple(certain[i]->invoice);
+		certain[i]->written = GetCurrentTransactionNestLevel();
+		nwaiting--;
+	}
+	if (n > 0)
+		po_write_invoices(schema, rows, n);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(work);
 }
 
 void
@@ -446,10 +573,11 @@ po_books_write(Oid schema)
 	/* what a user's trigger books meanwhile, the outer call writes */
 	if (writing || nwaiting == 0)
 		return;
+	write_invoices(schema);
 	PG_TRY();
 	{
 		writing = true;
-		write_certain(schema);
+		write_entries(schema);
 	}
 	PG_FINALLY();
 	{

@@ -23,9 +23,14 @@ extern Numeric po_books_balance(const PoLineItem *item, void *invoice);
 /* is a line item booked on by what is not written yet? then it must stay as it is */
 extern bool po_books_wait_for(text *account_id, int64 line_item_id);
 
+/* an invoice of an attached table that is not written yet */
+extern bool po_books_read_invoice(Oid schema, text *account_id, text *bill_from,
+								  text *invoice_id, PoInvoice *invoice);
+
 /* for flight.c */
 extern PoBooking *po_booking_make(const PoEntry *entry, bool tracked, bool in_flight,
 								  bool is_edit);
+extern PoBooking *po_booking_make_invoice(HeapTuple invoice, TupleDesc desc);
 extern void po_booking_land(PoBooking *booking);
 extern void po_booking_drop(PoBooking *booking);
 extern int	po_books_waiting(void);

@@ -13,6 +13,7 @@
 #include "utils/builtins.h"
 
 #include "clock.h"
+#include "books.h"
 #include "find.h"
 
 /*
@@ -26,7 +27,9 @@ po_find_original(Oid schema, const PoInvoice *invoice, text *bill_from,
 	if (!invoice->is_credit_memo || invoice->original_invoice_id == NULL)
 		return PO_FOLLOWS_NONE;
 	if (!po_read_invoice(schema, invoice->account_id, bill_from,
-						 invoice->original_invoice_id, original))
+						 invoice->original_invoice_id, original) &&
+		!po_books_read_invoice(schema, invoice->account_id, bill_from,
+							   invoice->original_invoice_id, original))
 		return PO_FOLLOWS_NONE;
 	/* one that is void has no association */
 	return original->line_item_id != 0 ? PO_FOLLOWS_BOOKED : PO_FOLLOWS_UNASSOCIATED;

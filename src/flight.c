@@ -25,7 +25,7 @@
 #define MAX_WAITING		10000
 
 /* what is associated anew has a release and an association */
-#define MAX_ENTRIES		2
+#define MAX_BOOKINGS	2
 
 /* a row that our BEFORE trigger let go */
 typedef struct Flight
@@ -33,15 +33,16 @@ typedef struct Flight
 	struct Flight *outer;		/* of the statement around */
 	HeapTuple	tuple;
 	PoRowChange change;
-	ItemPointerData place;		/* of the old version, in an update */
+	ItemPointerData place;		/* of the old version in an update; else see attached */
 	Oid			relid;
+	bool		attached;		/* not po_invoice; place is that of a row with its key before */
 	MemoryContext row;			/* of the server, for this row; NULL: it has gone on */
 	uint64		number;			/* flights are numbered */
 	bool		is_counted;		/* do the next two tell whether it landed? */
 	int64		ninserted;		/* into its table, before it */
 	int64		ndeleted;
 	int			level;			/* of transactions */
-	PoBooking  *bookings[MAX_ENTRIES];
+	PoBooking  *bookings[MAX_BOOKINGS];
 	int			nbookings;
 } Flight;
 
@@ -58,15 +59,7 @@ static bool holding = false;	/* what is booked, for the function that runs */
 static void
 check_unchanged(HeapTuple expected, HeapTuple stored, TupleDesc desc)
 {
-	uint32		header = expected->t_data->t_hoff;
-
-	/* as a rule they are the same to the byte */
-	if (expected->t_len == stored->t_len && header == stored->t_data->t_hoff &&
-		memcmp((char *) expected->t_data + header,
-			   (char *) stored->t_data + header, expected->t_len - header) == 0 &&
-		(!HeapTupleHasNulls(expected) ||
-		 memcmp(expected->t_data->t_bits, stored->t_data->t_bits,
-				BITMAPLEN(desc->natts)) == 0))
+	if (po_same_bytes(expected, stored, desc))
 		return;
 	for (int attribute = 1; attribute <= Anum_invoice_recorded_at; attribute++)
 	{
@@ -118,9 +111,12 @@ has_landed(Flight *flight, HeapTuple stored, TupleDesc desc)
 	switch (flight->change)
 	{
 		case PO_ROW_INSERTED:
-			return stored != NULL &&
-				TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(stored->t_data)) &&
-				heap_getattr(stored, Anum_invoice_recorded_at, desc, &isnull) ==
+			if (stored == NULL ||
+				!TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(stored->t_data)))
+				return false;
+			if (flight->attached)
+				return !ItemPointerEquals(&stored->t_self, &flight->place);
+			return heap_getattr(stored, Anum_invoice_recorded_at, desc, &isnull) ==
 				heap_getattr(flight->tuple, Anum_invoice_recorded_at, desc, &isnull);
 		case PO_ROW_UPDATED:
 			return stored != NULL &&
@@ -177,10 +173,10 @@ look_up(Flight *flight)
 		return false;			/* dropped since, and its rows with it */
 	if (!is_told_by_count(flight, rel, &landed))
 	{
-		HeapTuple	stored = po_fetch_invoice(rel, flight->tuple);
+		HeapTuple	stored = po_fetch_row(rel, flight->tuple);
 
 		landed = has_landed(flight, stored, RelationGetDescr(rel));
-		if (landed && stored != NULL)
+		if (landed && stored != NULL && !flight->attached)
 			check_unchanged(flight->tuple, stored, RelationGetDescr(rel));
 		if (stored != NULL)
 			heap_freetuple(stored);
@@ -233,10 +229,8 @@ row_ends(void *row)
 			flight->row = NULL;
 }
 
-/* needs to run in the memory that the server gave to the trigger */
-void
-po_flight_row(Relation rel, PoRowChange change, HeapTuple tuple, ItemPointer old_place,
-			  bool is_final)
+static Flight *
+start_flight(Relation rel, PoRowChange change, HeapTuple tuple, bool is_final)
 {
 	MemoryContextCallback *callback = palloc(sizeof(MemoryContextCallback));
 	Flight	   *flight = MemoryContextAllocZero(TopTransactionContext, sizeof(Flight));
@@ -245,8 +239,6 @@ po_flight_row(Relation rel, PoRowChange change, HeapTuple tuple, ItemPointer old
 	flight->tuple = heap_copytuple(tuple);
 	MemoryContextSwitchTo(row);
 	flight->change = change;
-	if (old_place != NULL)
-		flight->place = *old_place;
 	flight->relid = RelationGetRelid(rel);
 	flight->row = row;
 	flight->number = ++last_number;
@@ -258,12 +250,37 @@ po_flight_row(Relation rel, PoRowChange change, HeapTuple tuple, ItemPointer old
 	callback->func = row_ends;
 	callback->arg = row;
 	MemoryContextRegisterResetCallback(row, callback);
+	return flight;
+}
+
+/* these need to run in the memory that the server gave to the trigger */
+void
+po_flight_row(Relation rel, PoRowChange change, HeapTuple tuple, ItemPointer old_place,
+			  bool is_final)
+{
+	Flight	   *flight = start_flight(rel, change, tuple, is_final);
+
+	if (old_place != NULL)
+		flight->place = *old_place;
+}
+
+void
+po_flight_attached_row(Relation rel, HeapTuple tuple, HeapTuple invoice, TupleDesc desc)
+{
+	Flight	   *flight = start_flight(rel, PO_ROW_INSERTED, tuple, true);
+	HeapTuple	present = flight->is_counted ? NULL : po_fetch_row(rel, tuple);
+
+	flight->attached = true;
+	ItemPointerSetInvalid(&flight->place);
+	if (present != NULL)
+		flight->place = present->t_self;
+	flight->bookings[flight->nbookings++] = po_booking_make_invoice(invoice, desc);
 }
 
 void
 po_flight_book(const PoEntry *entry, bool tracked)
 {
-	Assert(flights->nbookings < MAX_ENTRIES);
+	Assert(flights->nbookings < MAX_BOOKINGS);
 	flights->bookings[flights->nbookings++] = po_booking_make(entry, tracked, true, false);
 }
 
@@ -276,7 +293,8 @@ po_flight_conflicting(HeapTuple old, TupleDesc desc)
 	while (*link != NULL && (*link)->row != CurrentMemoryContext)
 		link = &(*link)->outer;
 	if (*link == NULL || (*link)->change != PO_ROW_INSERTED ||
-		look_up(*link) || !same_invoice((*link)->tuple, old, desc))
+		look_up(*link) ||
+		(!(*link)->attached && !same_invoice((*link)->tuple, old, desc)))
 		return NULL;
 	proposed = heap_copytuple((*link)->tuple);
 	end_flight(link, false);
@@ -288,6 +306,15 @@ po_flight_add_edit(const PoEntry *entry, bool tracked)
 {
 	settle();
 	po_booking_make(entry, tracked, false, true);
+}
+
+void
+po_flight_add_invoice(HeapTuple invoice, TupleDesc desc, const PoEntry *entry, bool tracked)
+{
+	settle();
+	po_booking_land(po_booking_make_invoice(invoice, desc));
+	if (entry != NULL)
+		po_booking_make(entry, tracked, false, false);
 }
 
 /* ---- when to write ---- */

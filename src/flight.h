@@ -1,6 +1,7 @@
 /*
  * flight.h
- *		Rows of po_invoice on their way into the table, and when to write.
+ *		Rows of po_invoice and of attached tables on their way into the table,
+ *		and when to write.
  *
  * A row may still be dropped after our BEFORE trigger let it go (a conflict,
  * another trigger): its booking counts once the row is found in the table.
@@ -29,7 +30,14 @@ typedef enum PoRowChange
 extern void po_flight_row(Relation rel, PoRowChange change, HeapTuple tuple,
 						  ItemPointer old_place, bool is_final);
 
-/* an entry that this row means; at most two */
+/*
+ * A new row of an attached table, which no other trigger can change any more,
+ * and its row of po_invoice, which is written with the books.
+ */
+extern void po_flight_attached_row(Relation rel, HeapTuple tuple, HeapTuple invoice,
+								   TupleDesc desc);
+
+/* an entry that this row means; at most two, or one of an attached table */
 extern void po_flight_book(const PoEntry *entry, bool tracked);
 
 /*
@@ -40,6 +48,10 @@ extern HeapTuple po_flight_conflicting(HeapTuple old, TupleDesc desc);
 
 /* an edit of a line item that the running statement stores with its balance */
 extern void po_flight_add_edit(const PoEntry *entry, bool tracked);
+
+/* the invoice of a row that an attached table has already; entry: or NULL */
+extern void po_flight_add_invoice(HeapTuple invoice, TupleDesc desc, const PoEntry *entry,
+								  bool tracked);
 
 /* between two rows of many: keeps memory bounded */
 extern void po_flight_next_row(Oid schema);

@@ -16,6 +16,7 @@
 #include "utils/snapmgr.h"
 
 #include "associate.h"
+#include "attached.h"
 #include "clock.h"
 #include "contract.h"
 #include "find.h"
@@ -163,6 +164,8 @@ rebook(const Rebooking *rebooking, const PoInvoice *invoice,
 		nulls[9] = ' ';
 	}
 	po_write_association(rebooking->schema, args, nulls, note);
+	po_attached_follow(rebooking->schema, invoice, association->po_number,
+					   association->line_number);
 }
 
 /* does it go where it is already? */

@@ -228,6 +228,20 @@ po_invoice_from_tuple(PoInvoice *invoice, HeapTuple tuple, TupleDesc desc)
 	po_invoice_from(invoice, values, nulls);
 }
 
+/* are two rows the same to the byte? as a rule, where nothing was changed */
+bool
+po_same_bytes(HeapTuple a, HeapTuple b, TupleDesc desc)
+{
+	uint32		header = a->t_data->t_hoff;
+
+	return a->t_len == b->t_len && header == b->t_data->t_hoff &&
+		memcmp((char *) a->t_data + header, (char *) b->t_data + header,
+			   a->t_len - header) == 0 &&
+		HeapTupleHasNulls(a) == HeapTupleHasNulls(b) &&
+		(!HeapTupleHasNulls(a) ||
+		 memcmp(a->t_data->t_bits, b->t_data->t_bits, BITMAPLEN(desc->natts)) == 0);
+}
+
 bool
 po_text_equal(const text *a, const text *b)
 {

@@ -28,9 +28,10 @@ typedef enum PoTable
 
 #define PO_NTABLES (PO_NOTIFICATION + 1)
 
-/* the names of our triggers for each row */
+/* the names of our triggers: for each row, and of TRUNCATE */
 #define PO_BEFORE_NAME	"~po_mgmt_before"
 #define PO_AFTER_NAME	"!po_mgmt_after"
+#define PO_TRUNCATE_NAME "~po_mgmt_truncate"
 
 enum
 {

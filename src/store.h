@@ -68,6 +68,10 @@ typedef enum PoStatement
 	PO_READ_AGREEMENT,
 	PO_READ_AGREEMENT_LINE,
 	PO_READ_MOVED_TO,
+	PO_READ_MEMBER_OF,
+	PO_READ_ATTACHED,
+	PO_READ_INVOICE_OF,
+	PO_DELETE_INVOICE,
 	PO_READ_BOOKED,
 	PO_READ_ASSOCIATION,
 	PO_READ_PAST_ACCOUNT,
@@ -101,6 +105,7 @@ typedef enum PoStatement
 	PO_LOCK_ACCOUNT,
 	PO_TOUCH_ORDER,
 	PO_ASSOCIATE,
+	PO_WRITE_INVOICES,
 	PO_REPAIR,
 	PO_MOVE_BALANCES,
 	PO_WRITE_LEDGER,
@@ -120,7 +125,8 @@ extern uint64 po_execute(Oid schema, PoStatement statement, const Datum *args,
 						 const char *nulls, bool read_only);
 extern Portal po_open_cursor(Oid schema, PoStatement statement, const Datum *args,
 							 const char *nulls);
-extern uint64 po_execute_seed(const char *sql, Oid row_type, Datum row);
+extern uint64 po_execute_text(const char *sql, int nargs, Oid *types, Datum *args,
+							  const char *nulls, bool own);
 extern Oid	po_table_oid(Oid schema, PoTable table);
 extern void po_check_triggers(Oid schema, PoTable which);
 extern bool po_store_is_writing(void);
@@ -193,8 +199,6 @@ extern bool po_read_invoice(Oid schema, text *account_id, text *bill_from,
 
 /* ---- store_scan.c ---- */
 
-/* the row that has this one's key now, whoever sees it, or NULL */
-extern HeapTuple po_fetch_invoice(Relation rel, HeapTuple tuple);
 extern void po_scan_init(void);
 
 /* ---- store_cache.c ---- */
@@ -321,6 +325,45 @@ extern text *po_association_note(void);
 extern void po_read_balances(Oid schema, PoMove *moves, int nmoves);
 extern void po_move_balances(Oid schema, const PoMove *moves, int nmoves);
 extern void po_write_ledger(Oid schema, const PoEntry *entries, int nentries);
+
+/* ---- store_invoice.c: rows of po_invoice that attached tables mean ---- */
+
+/* the row that has this one's key now, whoever sees it, or NULL; of any table with a key */
+extern HeapTuple po_fetch_row(Relation rel, HeapTuple tuple);
+extern Oid	po_row_key(Relation rel);
+extern void po_change_invoice(Oid schema, const Datum *key, const Datum *values,
+							  const bool *nulls, const bool *changed);
+extern void po_write_invoices(Oid schema, HeapTuple *rows, int nrows);
+/* in the trigger of po_invoice that this fires: the next row is to be this one */
+extern void po_check_next_invoice(HeapTuple row, TupleDesc desc);
+
+/* ---- store_attached.c: tables that po_attach() attached, as their owner ---- */
+
+typedef struct PoAttached
+{
+	Oid			relid;
+	char	   *mapping;
+} PoAttached;
+
+/* a row of an attached table, and where it is */
+typedef struct PoAttachedRow
+{
+	Oid			relid;			/* of its partition */
+	ItemPointerData place;
+	HeapTuple	tuple;			/* as a row of the table itself */
+} PoAttachedRow;
+
+extern PoAttached *po_read_attached(Oid schema, int *n);
+/* the rows with this text in a column; they are locked */
+extern PoAttachedRow *po_read_attached_rows(Relation rel, AttrNumber column,
+											text *value, int *nrows);
+extern Portal po_open_attached(Relation rel, int ncolumns, const AttrNumber *order);
+extern PoAttachedRow *po_fetch_attached(Portal portal, int limit, int *nrows);
+extern PoAttachedRow *po_lock_attached(Relation rel, const PoAttachedRow *rows, int nrows,
+									   int *nlocked);
+extern void po_fill_attached(Relation rel, const PoAttachedRow *rows, int nrows, int ncolumns,
+							 const AttrNumber *columns, text **const *values);
+extern char *po_table_name(Relation rel);
 
 /* ---- store_notify.c: as the tables' owner, on the newest rows ---- */
 

@@ -26,6 +26,12 @@
 
 #define EQ		" OPERATOR(pg_catalog.=) "
 #define NE		" OPERATOR(pg_catalog.<>) "
+#define INVOICE_OF \
+	"v.account_id" EQ "ANY (ARRAY[$1, (SELECT m.account_id FROM @.po_account_member m" \
+	" WHERE m.member_account_id" EQ "$1)])" \
+	" AND COALESCE(v.member_account_id, v.account_id)" EQ "$1" \
+	" AND v.bill_from" EQ "$2 AND v.invoice_id" EQ "$3"
+
 #define PLUS	" OPERATOR(pg_catalog.+) "
 #define MINUS	" OPERATOR(pg_catalog.-) "
 
@@ -47,6 +53,14 @@
 
 #define TRACKED \
 	" WHERE i.account_id" EQ "o.account_id AND i.po_number" EQ "o.po_number AND i.balance_tracked"
+
+/* every column */
+#define INVOICE_ROW \
+	"account_id, bill_from, invoice_id, kind, line_type, billing_month, issued_on, due_on," \
+	" amount, currency, tax_registration_number, agreement_id, requested_po_number," \
+	" requested_line_number, out_of_cycle, original_invoice_id, member_account_id, po_number," \
+	" line_number, line_item_id, association_kind, associated_at, associated_by, voided_at," \
+	" recorded_at"
 
 #define WRITE_NOTIFICATIONS \
 	"INSERT INTO @.po_notification (notification_id, account_id, po_number, line_number," \
@@ -81,7 +95,7 @@ typedef struct PoStatementText
 	/*
 	 * One letter an argument: t text, i bigint, m po_month, l po_line_type,
 	 * n numeric, d date, z timestamptz, r a row of any table; capital letters are
-	 * arrays of these, E and O those of rows of the ledger and the outbox.
+	 * arrays of these, E, O and V those of rows of the ledger, outbox and invoices.
 	 */
 	const char *args;
 	const char *sql;
@@ -378,6 +392,14 @@ static const PoStatementText statements[PO_NSTATEMENTS] = {
 	[PO_MOVE_AGREEMENT] = {"ttt",
 		"UPDATE @.po_line_item i"
 		" SET agreement_moved_to = CASE WHEN i.po_number" EQ "$3 THEN NULL ELSE $3 END" OF_AGREEMENT},
+	[PO_READ_MEMBER_OF] = {"tt",
+		"SELECT FROM @.po_account_member WHERE account_id" EQ "$1 AND member_account_id" EQ "$2"},
+	[PO_READ_ATTACHED] = {"",
+		"SELECT CAST(invoices AS pg_catalog.oid), CAST(columns AS pg_catalog.text)"
+		" FROM @.po_attachment"},
+	/* of the payer of an account, where it has one */
+	[PO_READ_INVOICE_OF] = {"ttt", "SELECT FROM @.po_invoice v WHERE " INVOICE_OF},
+	[PO_DELETE_INVOICE] = {"ttt", "DELETE FROM @.po_invoice v WHERE " INVOICE_OF},
 	[PO_READ_BOOKED] = {"ttt",
 		"SELECT " PO_INVOICE_COLUMNS ", COALESCE(associated_at, recorded_at), associated_by,"
 		" voided_at, association_kind" EQ "'credit'"
@@ -466,6 +488,9 @@ static const PoStatementText statements[PO_NSTATEMENTS] = {
 		"UPDATE @.po_invoice SET po_number = $4, line_number = $5, association_kind = $6,"
 		" line_item_id = $7, associated_at = $8, associated_by = $9, voided_at = $10"
 		" WHERE account_id" EQ "$1 AND bill_from" EQ "$2 AND invoice_id" EQ "$3"},
+	[PO_WRITE_INVOICES] = {"V",
+		"INSERT INTO @.po_invoice (" INVOICE_ROW ") SELECT " INVOICE_ROW
+		" FROM pg_catalog.unnest($1)"},
 	[PO_REPAIR] = {"tin",
 		"UPDATE @.po_line_item SET balance = $3"
 		" WHERE account_id" EQ "$1 AND line_item_id" EQ "$2"},
@@ -596,6 +621,8 @@ argument_type(Oid schema, char letter)
 			return get_array_type(own_type(schema, "po_line_type"));
 		case 'E':
 			return get_array_type(get_rel_type_id(po_table_oid(schema, PO_LEDGER)));
+		case 'V':
+			return get_array_type(get_rel_type_id(po_table_oid(schema, PO_INVOICE)));
 		case 'O':
 			return get_array_type(get_rel_type_id(po_table_oid(schema, PO_NOTIFICATION)));
 	}
@@ -707,6 +734,7 @@ written_table(PoStatement statement)
 		case PO_WRITE_CHANGE:
 			return PO_CHANGE_LOG;
 		case PO_ASSOCIATE:
+		case PO_WRITE_INVOICES:
 			return PO_INVOICE;
 		default:
 			return PO_ACCOUNT;
@@ -840,18 +868,18 @@ po_open_cursor(Oid schema, PoStatement statement, const Datum *args, const char 
 }
 
 /*
- * Runs the update of a seed by a restore's row, which is the parameter.  Its
- * text depends on the columns that the table has, so it has no plan here.
+ * Runs a statement whose text depends on the columns that tables have, so that
+ * it has no plan here.  own: one of the store's own writes.  Needs SPI_connect().
  */
 uint64
-po_execute_seed(const char *sql, Oid row_type, Datum row)
+po_execute_text(const char *sql, int nargs, Oid *types, Datum *args, const char *nulls, bool own)
 {
 	int			outer_depth = writing_depth;
 
 	PG_TRY();
 	{
-		writing_depth = trigger_depth();
-		SPI_execute_with_args(sql, 1, &row_type, &row, NULL, false, 0);
+		writing_depth = own ? trigger_depth() : -1;
+		SPI_execute_with_args(sql, nargs, types, args, nulls, false, 0);
 	}
 	PG_FINALLY();
 	{

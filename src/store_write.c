@@ -201,9 +201,9 @@ po_update_seed(Relation rel, HeapTuple row)
 							 name, name);
 	}
 	SPI_connect();
-	updated = po_execute_seed(psprintf("UPDATE %s.%s t SET %s WHERE t.seeded%s",
+	updated = po_execute_text(psprintf("UPDATE %s.%s t SET %s WHERE t.seeded%s",
 									   schema, RelationGetRelationName(rel),
-									   set.data, where.data), type, arg) > 0;
+									   set.data, where.data), 1, &type, &arg, NULL, true) > 0;
 	SPI_finish();
 	return updated;
 }

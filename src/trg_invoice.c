@@ -19,7 +19,7 @@
 #include "contract.h"
 #include "flight.h"
 #include "seller.h"
-#include "trigger.h"
+#include "trg_invoice.h"
 
 /* what the extension alone writes, besides po_number and line_number */
 static const int system_columns[] = {
@@ -229,20 +229,6 @@ set_association(PoRow *row, const PoAssociation *association, TimestampTz booked
 	po_set_text(row, Anum_invoice_associated_by, po_user());
 }
 
-/* the first entry of an invoice, for what was found for it */
-static void
-book(PoTrigger *trigger, const PoInvoice *invoice, const PoAccount *account,
-	 const PoAssociation *association)
-{
-	PoEntry		entry;
-
-	po_entry_of_association(&entry, invoice, association, account->booked_at);
-	set_association(trigger->new, association, account->booked_at);
-	po_flight_row(trigger->rel, PO_ROW_INSERTED, po_row_tuple(trigger->new), NULL,
-				  po_is_last(trigger));
-	po_flight_book(&entry, association->tracked);
-}
-
 /*
  * What would be an error for a new invoice must not be one for an invoice that
  * is there: its row can only become a conflict, or a unique violation.
@@ -316,8 +302,8 @@ follow_payer(PoTrigger *trigger)
 	po_set_text(trigger->new, Anum_invoice_account_id, payer);
 }
 
-static void
-insert_as_owner(PoTrigger *trigger)
+bool
+po_invoice_new(PoTrigger *trigger, PoEntry *entry, bool *tracked)
 {
 	const PoAccount *account = NULL;
 	PoAssociation association = {0};
@@ -352,14 +338,27 @@ insert_as_owner(PoTrigger *trigger)
 		account = associate(trigger, &invoice, account, &association);
 
 	po_set_time(trigger->new, Anum_invoice_recorded_at, po_clock_stamp());
-	if (association.kind != NULL)
-	{
-		po_check_open(account, invoice.billing_month, true);
-		book(trigger, &invoice, account, &association);
-	}
-	else
-		po_flight_row(trigger->rel, PO_ROW_INSERTED, po_row_tuple(trigger->new), NULL,
+	if (association.kind == NULL)
+		return false;
+	po_check_open(account, invoice.billing_month, true);
+	po_entry_of_association(entry, &invoice, &association, account->booked_at);
+	set_association(trigger->new, &association, account->booked_at);
+	*tracked = association.tracked;
+	return true;
+}
+
+/* the first entry of an invoice is for what was found for it */
+static void
+insert_as_owner(PoTrigger *trigger)
+{
+	PoEntry		entry;
+	bool		tracked;
+	bool		booked = po_invoice_new(trigger, &entry, &tracked);
+
+	po_flight_row(trigger->rel, PO_ROW_INSERTED, po_row_tuple(trigger->new), NULL,
 				  po_is_last(trigger));
+	if (booked)
+		po_flight_book(&entry, tracked);
 }
 
 static void
@@ -367,7 +366,9 @@ before_insert(PoTrigger *trigger)
 {
 	PoIdentity	caller;
 
-	if (po_is_history(trigger, Anum_invoice_recorded_at))
+	if (po_store_is_writing())
+		po_check_next_invoice(trigger->new->tuple, trigger->desc);
+	else if (po_is_history(trigger, Anum_invoice_recorded_at))
 		check_row(trigger);
 	else
 	{
@@ -554,7 +555,8 @@ after(PoTrigger *trigger)
 {
 	PoIdentity	caller;
 
-	if (!trigger->is_delete && !po_is_last(trigger) && !po_store_is_writing())
+	if (!trigger->is_delete && !po_is_last(trigger) &&
+		(trigger->is_insert || !po_store_is_writing()))
 		check_as_stored(trigger);
 	po_become_owner(trigger, &caller);
 	po_flight_after(trigger->schema);

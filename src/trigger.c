@@ -64,6 +64,23 @@ po_trigger_init(PoTrigger *trigger, FunctionCallInfo fcinfo)
 								trigger->desc);
 }
 
+/* an insert that the owner of a table is to make; values has all columns */
+void
+po_trigger_init_insert(PoTrigger *trigger, Oid schema, Relation rel,
+					   Datum *values, bool *nulls)
+{
+	memset(trigger, 0, sizeof(*trigger));
+	trigger->schema = schema;
+	trigger->rel = rel;
+	trigger->desc = RelationGetDescr(rel);
+	trigger->before = trigger->is_insert = true;
+	trigger->caller = rel->rd_rel->relowner;
+	trigger->new = init_row(&trigger->rows[1], NULL, trigger->desc);
+	trigger->new->values = values;
+	trigger->new->nulls = nulls;
+	trigger->new->changed = true;
+}
+
 /* does it fire for this row, as ours does? */
 static bool
 is_before_row(const PoTrigger *trigger, const Trigger *other)
@@ -217,9 +234,12 @@ po_row_tuple(PoRow *row)
 	if (!row->changed)
 		return row->tuple;
 	tuple = heap_form_tuple(row->desc, row->values, row->nulls);
-	tuple->t_data->t_ctid = row->tuple->t_data->t_ctid;
-	tuple->t_self = row->tuple->t_self;
-	tuple->t_tableOid = row->tuple->t_tableOid;
+	if (row->tuple != NULL)
+	{
+		tuple->t_data->t_ctid = row->tuple->t_data->t_ctid;
+		tuple->t_self = row->tuple->t_self;
+		tuple->t_tableOid = row->tuple->t_tableOid;
+	}
 	row->tuple = tuple;
 	row->changed = false;
 	return tuple;

@@ -36,6 +36,8 @@ typedef struct PoTrigger
 } PoTrigger;
 
 extern void po_trigger_init(PoTrigger *trigger, FunctionCallInfo fcinfo);
+extern void po_trigger_init_insert(PoTrigger *trigger, Oid schema, Relation rel,
+								   Datum *values, bool *nulls);
 extern Datum po_trigger_result(const PoTrigger *trigger);
 extern bool po_is_last(const PoTrigger *trigger);
 extern void po_check_last(const PoTrigger *trigger);

@@ -153,7 +153,7 @@ SELECT has_index('po_line_item', 'po_line_item_match', '{account_id,po_number,li
 SELECT is_empty($$SELECT t.name FROM ext_tables t WHERE EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = t.oid)
 	OR EXISTS (SELECT FROM pg_inherits i WHERE t.oid IN (i.inhrelid, i.inhparent))$$, 'tables are plain tables');
 SELECT set_eq($$SELECT c.relname::text FROM ext JOIN pg_class c ON c.oid = objid AND classid = 'pg_class'::regclass WHERE c.relkind IN ('v', 'm')$$,
-	'{po_dashboard,po_line_item_status,po_order_invoice,po_unassociated_invoice,po_monthly_spend,po_forecast,po_focus_invoice_detail}'::text[], 'the views, and no others');
+	'{po_dashboard,po_line_item_status,po_order_invoice,po_unassociated_invoice,po_monthly_spend,po_forecast,po_focus_invoice_detail,po_attachment}'::text[], 'the views, and no others');
 SELECT set_eq($$SELECT c.relname::text || ' ' || a.attrelid::regclass || '.' || a.attname
 	FROM ext JOIN pg_class c ON c.oid = objid AND classid = 'pg_class'::regclass AND c.relkind = 'S'
 	LEFT JOIN pg_depend d ON d.objid = c.oid AND d.deptype = 'a' AND d.classid = 'pg_class'::regclass
@@ -282,6 +282,10 @@ INSERT INTO want_functions VALUES
 	('po_rematch_invoice(account_id text, bill_from text, invoice_id text, force boolean DEFAULT false) -> po_invoice c volatile unsafe'),
 	('po_rematch_unassociated(account_id text DEFAULT NULL::text) -> bigint c volatile unsafe'),
 	('po_repair(account_id text) -> bigint c volatile unsafe'),
+	('po_attach(invoices regclass, columns jsonb) -> void c volatile strict unsafe'),
+	('po_detach(invoices regclass) -> void c volatile strict unsafe'),
+	('po_attach_existing(IN invoices regclass, IN batch integer DEFAULT 10000) ->  c volatile unsafe'),
+	('po_attached_trigger() -> trigger c volatile unsafe'),
 	('po_enable_row_security(setting text) -> bigint c volatile unsafe'),
 	('po_scan_expirations(as_of date DEFAULT NULL::date) -> bigint c volatile unsafe'),
 	('po_schedule(schedule text DEFAULT ''15 5 * * *''::text) -> text c volatile unsafe'),
@@ -337,7 +341,7 @@ SELECT is_empty($$SELECT pg_describe_object(classid, objid, 0) FROM ext
 SELECT set_eq($$SELECT proname::text FROM ext_functions WHERE NOT has_function_privilege('public', oid, 'EXECUTE')$$, $$
 	SELECT proname::text FROM ext_functions WHERE prorettype = 'trigger'::regtype
 	UNION VALUES ('po_suspend'), ('po_activate'), ('po_extend'), ('po_copy_order'), ('po_move_member'), ('po_marketplace_purchase'), ('po_marketplace_payment'), ('po_marketplace_change_order'), ('po_assign_invoice'), ('po_release_invoice'), ('po_void_invoice'),
-		('po_rematch_invoice'), ('po_rematch_unassociated'), ('po_repair'), ('po_scan_expirations'), ('po_schedule'), ('po_enable_row_security')$$, 'EXECUTE is revoked from PUBLIC on what changes something, and on trigger functions');
+		('po_rematch_invoice'), ('po_rematch_unassociated'), ('po_repair'), ('po_attach'), ('po_detach'), ('po_attach_existing'), ('po_scan_expirations'), ('po_schedule'), ('po_enable_row_security')$$, 'EXECUTE is revoked from PUBLIC on what changes something, and on trigger functions');
 SELECT is_empty($$SELECT oid::regprocedure FROM ext_functions WHERE provolatile = 'v' AND has_function_privilege('public', oid, 'EXECUTE')$$,
 	'nothing volatile may be executed by PUBLIC');
 SELECT set_eq($$SELECT c.relname || ' ' || x.privilege_type FROM ext JOIN pg_class c ON c.oid = objid AND classid = 'pg_class'::regclass,

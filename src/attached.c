@@ -1,0 +1,101 @@
+/*
+ * attached.c
+ *		The numbers in attached tables follow the association of their invoices.
+ *
+ * An invoice does not say which table it came from; the tables that are
+ * attached are asked for a row that is this invoice.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "utils/builtins.h"
+#include "utils/rel.h"
+
+#include "attached.h"
+#include "mapping.h"
+#include "seller.h"
+
+/* the columns of an attached table that are filled in */
+typedef struct Filled
+{
+	int			n;
+	AttrNumber	columns[2];
+	text	   *values[2];
+	text	  **texts[2];		/* arrays of one */
+} Filled;
+
+static void
+add_filled(Filled *filled, const PoMapping *mapping, int attribute, text *value)
+{
+	AttrNumber	column = po_mapping_filled(mapping, attribute);
+
+	if (column == 0)
+		return;
+	filled->columns[filled->n] = column;
+	filled->values[filled->n] = value;
+	filled->texts[filled->n] = &filled->values[filled->n];
+	filled->n++;
+}
+
+/* is the row of an attached table this invoice, or of a member of its account? */
+static bool
+is_invoice(Oid schema, PoMapping *mapping, HeapTuple row, int natts, const PoInvoice *invoice)
+{
+	Datum	   *values = palloc(natts * sizeof(Datum));
+	bool	   *nulls = palloc(natts * sizeof(bool));
+	Datum		args[3];
+
+	po_mapping_eval(mapping, row, values, nulls);
+	if (nulls[Anum_invoice_account_id - 1] || nulls[Anum_invoice_bill_from - 1])
+		return false;
+	args[0] = PointerGetDatum(invoice->account_id);
+	args[1] = values[Anum_invoice_account_id - 1];
+	return po_text_equal(po_seller_name(schema, DatumGetTextPP(values[Anum_invoice_bill_from - 1])),
+						 invoice->bill_from) &&
+		(po_text_equal(DatumGetTextPP(args[1]), invoice->account_id) ||
+		 po_exists(schema, PO_READ_MEMBER_OF, args));
+}
+
+static void
+fill(Oid schema, Relation rel, PoMapping *mapping, int natts, const PoInvoice *invoice,
+	 const Filled *filled)
+{
+	AttrNumber	key = po_mapping_column(mapping, Anum_invoice_invoice_id);
+	int			nrows;
+	PoIdentity	before;
+	PoAttachedRow *rows;
+
+	po_become_role(rel->rd_rel->relowner, &before);
+	rows = po_read_attached_rows(rel, key, invoice->invoice_id, &nrows);
+	po_become(&before);
+	for (int i = 0; i < nrows; i++)
+	{
+		if (!is_invoice(schema, mapping, rows[i].tuple, natts, invoice))
+			continue;
+		po_become_role(rel->rd_rel->relowner, &before);
+		po_fill_attached(rel, &rows[i], 1, filled->n, filled->columns, filled->texts);
+		po_become(&before);
+	}
+}
+
+void
+po_attached_follow(Oid schema, const PoInvoice *invoice, text *po_number, text *line_number)
+{
+	int			n;
+	PoAttached *attached = po_read_attached(schema, &n);
+
+	for (int i = 0; i < n; i++)
+	{
+		Relation	rel = table_open(attached[i].relid, RowExclusiveLock);
+		Relation	invoices = table_open(po_table_oid(schema, PO_INVOICE), AccessShareLock);
+		PoMapping  *mapping = po_mapping_make(attached[i].mapping, rel, RelationGetDescr(invoices));
+		Filled		filled = {0};
+
+		add_filled(&filled, mapping, Anum_invoice_po_number, po_number);
+		add_filled(&filled, mapping, Anum_invoice_line_number, line_number);
+		if (filled.n > 0)
+			fill(schema, rel, mapping, RelationGetNumberOfAttributes(invoices), invoice, &filled);
+		table_close(invoices, NoLock);
+		table_close(rel, NoLock);
+	}
+}

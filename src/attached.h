@@ -1,0 +1,14 @@
+/*
+ * attached.h
+ *		The numbers in attached tables follow the association of their invoices.
+ */
+#ifndef PO_ATTACHED_H
+#define PO_ATTACHED_H
+
+#include "store.h"
+
+/* the invoice is booked on these now, NULL for nothing; as the tables' owner */
+extern void po_attached_follow(Oid schema, const PoInvoice *invoice,
+							   text *po_number, text *line_number);
+
+#endif							/* PO_ATTACHED_H */
