@@ -37,7 +37,7 @@ UPDATE po_account SET closed_through = '2020-12' WHERE account_id = 'B';
 CREATE ROLE po_t_tenant;
 DO $$ DECLARE r record; BEGIN
 	FOR r IN SELECT name FROM relations LOOP EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I TO po_t_tenant', r.name); END LOOP;
-	FOR r IN SELECT objid::regprocedure AS f FROM ext WHERE classid = 'pg_proc'::regclass LOOP EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO po_t_tenant', r.f); END LOOP;
+	FOR r IN SELECT objid::regprocedure AS f FROM ext WHERE classid = 'pg_proc'::regclass LOOP EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO po_t_tenant', r.f); END LOOP;
 	EXECUTE format('GRANT USAGE ON SCHEMA %I TO po_t_tenant', (SELECT extnamespace::regnamespace::text FROM pg_extension WHERE extname = 'po_mgmt'));
 END $$;
 

@@ -237,13 +237,17 @@ CREATE TABLE bill (
 SELECT po_attach('bill', '{"account_id": "customer", "bill_from": {"value": "AWS Inc."}, "invoice_id": "id",
 	"line_type": {"column": "charge", "map": {"RI": "subscription", "metered": "usage"}},
 	"billing_month": "billed_on", "amount": "total", "po_number": "po", "line_number": "line"}');
+
 INSERT INTO bill VALUES ('6ad14a9c-42a8-4c1c-8f6c-6d2a1f3d0c11', '777788889999', 'metered', '2026-11-03', 12)
 RETURNING customer, total, po, line;
+
 SELECT line_type, billing_month, amount, po_number, line_number FROM po_invoice
 WHERE invoice_id = '6ad14a9c-42a8-4c1c-8f6c-6d2a1f3d0c11';
+
 UPDATE bill SET total = 10;
 DELETE FROM bill;
 SELECT invoices FROM po_attachment;
+
 SELECT po_detach('bill');
 
 SELECT po_enable_row_security('app.account_id') > 0 AS enabled;
