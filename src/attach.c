@@ -18,22 +18,8 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "attached.h"
 #include "mapping.h"
-#include "store.h"
-
-/* the table, locked as CREATE TRIGGER does; the caller must be its owner */
-static Relation
-open_own_table(Oid relid)
-{
-	Relation	rel = table_open(relid, ShareRowExclusiveLock);
-
-	if (!has_privs_of_role(GetUserId(), rel->rd_rel->relowner))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("must be owner of table %s", RelationGetRelationName(rel)),
-				 errhint("Let the owner of the table attach and detach it.")));
-	return rel;
-}
 
 /* by the function of its trigger, for the name is ours on po_mgmt's tables, too */
 static bool
@@ -183,7 +169,7 @@ po_attach(PG_FUNCTION_ARGS)
 	Jsonb	   *columns = PG_GETARG_JSONB_P(1);
 	char	   *text = JsonbToCString(NULL, &columns->root, VARSIZE(columns));
 	char	   *argument = quote_literal_cstr(text);
-	Relation	rel = open_own_table(PG_GETARG_OID(0));
+	Relation	rel = po_open_own_table(PG_GETARG_OID(0), ShareRowExclusiveLock);
 	Relation	invoice = table_open(po_table_oid(schema, PO_INVOICE), AccessShareLock);
 
 	check_table(rel, schema);
@@ -205,7 +191,7 @@ po_detach(PG_FUNCTION_ARGS)
 {
 	static const char *const names[] = {PO_BEFORE_NAME, PO_AFTER_NAME, PO_TRUNCATE_NAME};
 	Oid			schema = get_func_namespace(fcinfo->flinfo->fn_oid);
-	Relation	rel = open_own_table(PG_GETARG_OID(0));
+	Relation	rel = po_open_own_table(PG_GETARG_OID(0), ShareRowExclusiveLock);
 
 	if (!is_attached(rel, schema) || rel->rd_rel->relispartition)
 		ereport(ERROR,

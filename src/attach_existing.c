@@ -21,6 +21,7 @@
 #include "utils/snapmgr.h"
 
 #include "flight.h"
+#include "attached.h"
 #include "mapping.h"
 #include "seller.h"
 #include "trg_invoice.h"
@@ -41,13 +42,8 @@ begin_portion(Adoption *adoption, Oid relid)
 	PoAttached *attached = po_read_attached(adoption->schema, &n);
 
 	adoption->mapping = NULL;
-	adoption->rel = table_open(relid, RowExclusiveLock);
+	adoption->rel = po_open_own_table(relid, RowExclusiveLock);
 	adoption->invoices = table_open(po_table_oid(adoption->schema, PO_INVOICE), RowExclusiveLock);
-	if (!has_privs_of_role(GetUserId(), adoption->rel->rd_rel->relowner))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("must be owner of table %s", RelationGetRelationName(adoption->rel)),
-				 errhint("Let the owner of the table attach and detach it.")));
 	for (int i = 0; i < n; i++)
 		if (attached[i].relid == relid)
 			adoption->mapping = po_mapping_make(attached[i].mapping, adoption->rel,

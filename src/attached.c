@@ -8,6 +8,8 @@
 #include "postgres.h"
 
 #include "access/table.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
@@ -98,4 +100,22 @@ po_attached_follow(Oid schema, const PoInvoice *invoice, text *po_number, text *
 		table_close(invoices, NoLock);
 		table_close(rel, NoLock);
 	}
+}
+
+Relation
+po_open_own_table(Oid relid, LOCKMODE mode)
+{
+	Relation	rel = try_table_open(relid, mode);
+
+	if (rel == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table with OID %u does not exist", relid),
+				 errhint("Give its name.")));
+	if (!has_privs_of_role(GetUserId(), rel->rd_rel->relowner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must be owner of table %s", RelationGetRelationName(rel)),
+				 errhint("Let the owner of the table attach and detach it.")));
+	return rel;
 }

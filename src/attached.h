@@ -11,4 +11,7 @@
 extern void po_attached_follow(Oid schema, const PoInvoice *invoice,
 							   text *po_number, text *line_number);
 
+/* a table of the user's; an error where the caller is not its owner */
+extern Relation po_open_own_table(Oid relid, LOCKMODE mode);
+
 #endif							/* PO_ATTACHED_H */

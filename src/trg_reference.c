@@ -245,8 +245,9 @@ check_payer(PoTrigger *trigger)
 				 errmsg("account \"%s\" is not known", text_to_cstring(account_id)),
 				 errdetail("A linked account belongs to a payer that is a row of po_account."),
 				 errhint("Add the account first, or its first order.")));
-	check_one_step(trigger->schema, po_text(trigger->new, Anum_member_member_account_id),
-				   account_id);
+	if (!po_is_null(trigger->new, Anum_member_member_account_id))
+		check_one_step(trigger->schema,
+					   po_text(trigger->new, Anum_member_member_account_id), account_id);
 	po_statement_forget_memory();	/* of who pays for whom */
 }
 
