@@ -1209,7 +1209,7 @@ COMMENT ON FUNCTION po_balance_at(text, text, text, timestamptz) IS
 --
 -- Integrity
 --
-CREATE FUNCTION po_enable_row_security(setting text) RETURNS bigint
+CREATE FUNCTION po_enable_row_security(setting text) RETURNS integer
 	AS 'MODULE_PATHNAME', 'po_enable_row_security'
 	LANGUAGE C VOLATILE PARALLEL UNSAFE;
 REVOKE EXECUTE ON FUNCTION po_enable_row_security(text) FROM PUBLIC;

@@ -167,5 +167,5 @@ po_enable_row_security(PG_FUNCTION_ARGS)
 
 	if (setting != NULL)
 		check_setting(setting);
-	PG_RETURN_INT64(po_write_policies(get_func_namespace(fcinfo->flinfo->fn_oid), setting));
+	PG_RETURN_INT32(po_write_policies(get_func_namespace(fcinfo->flinfo->fn_oid), setting));
 }

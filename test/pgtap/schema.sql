@@ -286,7 +286,7 @@ INSERT INTO want_functions VALUES
 	('po_detach(invoices regclass) -> void c volatile strict unsafe'),
 	('po_attach_existing(IN invoices regclass, IN batch integer DEFAULT 10000) ->  c volatile unsafe'),
 	('po_attached_trigger() -> trigger c volatile unsafe'),
-	('po_enable_row_security(setting text) -> bigint c volatile unsafe'),
+	('po_enable_row_security(setting text) -> integer c volatile unsafe'),
 	('po_scan_expirations(as_of date DEFAULT NULL::date) -> bigint c volatile unsafe'),
 	('po_schedule(schedule text DEFAULT ''15 5 * * *''::text) -> text c volatile unsafe'),
 	('po_backtest(account_id text, from_month po_month DEFAULT NULL::po_month, to_month po_month DEFAULT NULL::po_month, OUT billing_month po_month, OUT bill_from text, OUT invoice_id text, OUT amount numeric, OUT currency text, OUT association_kind text, OUT po_number text, OUT line_number text, OUT would_po_number text, OUT would_line_number text, OUT moves boolean, OUT reason text) -> SETOF record sql stable safe'),
