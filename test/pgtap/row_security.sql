@@ -45,7 +45,7 @@ END $$;
 -- Switched on
 --
 SELECT is_empty('SELECT * FROM wrong', 'nothing asked for, nothing wrong');
-SELECT is(0::bigint + po_enable_row_security('app.account_id'), (SELECT count(*) FROM relations WHERE relkind = 'r' AND by_account), 'all tables by account');
+SELECT is(po_enable_row_security('app.account_id'), (SELECT count(*)::integer FROM relations WHERE relkind = 'r' AND by_account), 'all tables by account');
 SELECT set_eq('SELECT name FROM relations WHERE relrowsecurity', $$SELECT name FROM relations WHERE relkind = 'r' AND by_account$$, 'and no others');
 SELECT is_empty('SELECT * FROM wrong', 'po_check_integrity() finds nothing');
 SELECT is((SELECT setting FROM po_row_security), 'app.account_id', 'it is recorded');
@@ -141,14 +141,14 @@ SELECT set_eq('TABLE wrong', $$VALUES
 	('row security of po_invoice is not as po_enable_row_security() left it', 'policy by app.account_id', 'true'),
 	('row security of po_ledger is not as po_enable_row_security() left it', 'policy by app.account_id', '(account_id = current_setting(''app.account_id''::text, true))'),
 	('row security of po_line_item is not as po_enable_row_security() left it', 'policy by app.account_id', '(account_id = current_setting(''app.account_id''::text, true))')$$, 'each is reported');
-SELECT cmp_ok(po_enable_row_security('app.account_id'), '>=', 9::bigint, 'again');
+SELECT cmp_ok(po_enable_row_security('app.account_id'), '>=', 9, 'again');
 SELECT is_empty('TABLE wrong', 'all is well');
-SELECT cmp_ok(po_enable_row_security('other.setting'), '>=', 9::bigint, 'another setting');
+SELECT cmp_ok(po_enable_row_security('other.setting'), '>=', 9, 'another setting');
 SELECT is(tried('po_t_tenant', 'SELECT count(*) FROM po_order'), '0', 'the first one does not count any more');
 SELECT is_empty('TABLE wrong', 'all is well');
 SELECT is((SELECT string_agg(setting, ' ') FROM po_row_security), 'other.setting', 'one setting is recorded');
 CREATE POLICY own ON po_order USING (true);
-SELECT cmp_ok(po_enable_row_security(NULL), '>=', 9::bigint, 'null takes them away');
+SELECT cmp_ok(po_enable_row_security(NULL), '>=', 9, 'null takes them away');
 SELECT set_eq('SELECT name FROM relations WHERE relrowsecurity', '{po_order}'::text[], 'where there is no other policy, row security is off');
 SELECT is_empty('SELECT * FROM po_row_security', 'nothing is recorded');
 SELECT is_empty('TABLE wrong', 'and nothing is wrong');
