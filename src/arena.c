@@ -7,6 +7,7 @@
 #include "utils/memutils.h"
 
 #include "arena.h"
+#include "compat.h"
 
 #define BLOCK_SIZE		(64 * 1024)
 
