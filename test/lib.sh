@@ -288,6 +288,7 @@ need() {
 		}
 		default_cluster_again
 		stop_new_clusters "$before"
+		stop_new_services
 		hash -r
 		find_missing "$@"
 		[ ${#MISSING[@]} -eq 0 ] || die "still missing: ${MISSING[*]}"
@@ -320,6 +321,11 @@ stop_new_clusters() { # those that were running before, one a line
 		grep -qx "$version $name" <<<"$1" ||
 			"${SUDO[@]}" pg_ctlcluster "$version" "$name" stop </dev/null || true
 	done
+}
+
+# Nor do we leave a service running that came with a package.
+stop_new_services() {
+	[[ " ${MISSING_DEB[*]} " != *' pgbouncer '* ]] || "${SUDO[@]}" service pgbouncer stop >/dev/null 2>&1 || true
 }
 
 # ---------------------------------------------------------------------------
