@@ -62,9 +62,9 @@ in_debian() {
 		# pg_ctlcluster would want /proc
 		as_postgres() { su postgres -c "/usr/lib/postgresql/$version/bin/$*"; }
 		as_postgres initdb -D /tmp/data -A trust >/dev/null
-		as_postgres pg_ctl -D /tmp/data -o "'-p 5499 -h \"\"'" -l /tmp/log -w start >/dev/null
+		as_postgres pg_ctl -D /tmp/data -o "'-k /tmp -c listen_addresses='" -l /tmp/log -w start >/dev/null || { cat /tmp/log; exit 1; }
 		trap 'as_postgres pg_ctl -D /tmp/data -m immediate -w stop >/dev/null' EXIT
-		as_postgres psql -X -q -v ON_ERROR_STOP=1 -p 5499 -f /tmp/tutorial.sql
+		as_postgres psql -X -q -v ON_ERROR_STOP=1 -h /tmp -f /tmp/tutorial.sql
 		END
 }
 
