@@ -12,6 +12,7 @@ insert() {
 	local source="FROM peer.write_src WHERE kind = '$2' AND id <= $3 ORDER BY id"
 	case $1 in
 		ours) printf 'INSERT INTO po.po_invoice (account_id, bill_from, invoice_id, line_type, billing_month, amount, currency, issued_on) %s %s' "$TAKEN" "$source" ;;
+		attached) printf 'INSERT INTO peer.bill (account_id, seller, number, charge, month, amount, currency, issued_on) %s %s' "${TAKEN/po_line_type/line_type}" "$source" ;;
 		bare) printf "INSERT INTO po.po_invoice (account_id, bill_from, invoice_id, line_type, billing_month, amount, currency, issued_on, kind, recorded_at) %s, 'invoice', now() %s" "$TAKEN" "$source" ;;
 		PT | peer-bare) printf 'INSERT INTO peer.po_invoice (account_id, invoice_id, bill_from, line_type, billing_month, amount, currency, issued_on) SELECT account_id, invoice_id, bill_from, line_type, billing_month, amount, currency, issued_on %s' "$source" ;;
 		equal) # locks, invoices, ledger, balances
@@ -31,7 +32,7 @@ insert() {
 # begin SIDE: what comes before its statement
 begin() {
 	case $1 in
-		ours | PT) printf 'BEGIN;' ;;
+		ours | attached | PT) printf 'BEGIN;' ;;
 		*) printf 'BEGIN; SET LOCAL session_replication_role = replica;' ;;
 	esac
 }
@@ -39,7 +40,7 @@ begin() {
 # What a transaction that was rolled back has left goes, too.
 clean_up_sql() {
 	printf '%s\n' 'ROLLBACK;' 'SET session_replication_role = replica;' \
-		'TRUNCATE po.po_invoice, peer.po_invoice, peer.po_ledger;' 'RESET session_replication_role;' \
+		'TRUNCATE po.po_invoice, peer.po_invoice, peer.po_ledger, peer.bill;' 'RESET session_replication_role;' \
 		'VACUUM po.po_account, po.po_line_item, po.po_ledger, peer.po_account, peer.po_line_item;' 'CHECKPOINT;'
 }
 
@@ -62,9 +63,9 @@ measure_write() {
 	prepare_answer w2 $n2
 
 	measure write-100 ms "$(thousands $n100) invoices in one statement, 100 an account"
-	sides w100 $n100 ours equal bare PT peer-bare
+	sides w100 $n100 ours attached equal bare PT peer-bare
 	run_sql bench
-	table ours/equal ours/bare PT/ours PT/peer-bare
+	table attached/ours ours/equal ours/bare PT/ours PT/peer-bare
 
 	measure write-2 ms "$(thousands $n2) invoices in one statement, 2 an account"
 	sides w2 $n2 ours equal bare PT peer-bare

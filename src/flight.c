@@ -46,6 +46,15 @@ typedef struct Flight
 	int			nbookings;
 } Flight;
 
+/* rows whose AFTER ROW events are to come, by level of transactions */
+typedef struct Coming
+{
+	struct Coming *outer;
+	int			level;
+	int			nrows;
+} Coming;
+
+static Coming *coming = NULL;	/* in the top transaction's memory */
 static Flight *flights;			/* the innermost first; in the top transaction's memory */
 static uint64 last_number = 0;
 static bool holding = false;	/* what is booked, for the function that runs */
@@ -354,6 +363,54 @@ po_flight_after(Oid schema)
 		po_flight_close(schema);
 }
 
+/* ---- rows of attached tables that are updated or deleted ---- */
+
+void
+po_flight_row_coming(void)
+{
+	int			level = GetCurrentTransactionNestLevel();
+
+	if (coming == NULL || coming->level < level)
+	{
+		Coming	   *inner = MemoryContextAllocZero(TopTransactionContext, sizeof(Coming));
+
+		inner->level = level;
+		inner->outer = coming;
+		coming = inner;
+	}
+	coming->nrows++;
+}
+
+bool
+po_flight_row_came(void)
+{
+	if (coming == NULL)
+		return true;
+	if (--coming->nrows <= 0)
+	{
+		Coming	   *outer = coming->outer;
+
+		pfree(coming);
+		coming = outer;
+	}
+	return coming == NULL;
+}
+
+/* those of a level that was rolled back do not come any more */
+static void
+end_coming(int level, bool rolled_back)
+{
+	while (rolled_back && coming != NULL && coming->level >= level)
+		coming = coming->outer;
+	if (coming != NULL && coming->level >= level)
+		coming->level = level - 1;
+	if (coming != NULL && coming->outer != NULL && coming->outer->level == coming->level)
+	{
+		coming->nrows += coming->outer->nrows;
+		coming->outer = coming->outer->outer;
+	}
+}
+
 /* ---- ends of transactions ---- */
 
 static void
@@ -369,6 +426,7 @@ end_level(int level, bool rolled_back)
 	}
 	for (Flight *flight = flights; flight != NULL; flight = flight->outer)
 		flight->level = Min(flight->level, level - 1);
+	end_coming(level, rolled_back);
 	po_statement_end_level(level, rolled_back, po_books_end_level(level, rolled_back));
 }
 
@@ -406,6 +464,7 @@ transaction_ends(XactEvent event, void *arg)
 			break;
 		default:
 			flights = NULL;
+			coming = NULL;
 			po_books_end();
 			po_statement_end();
 			break;

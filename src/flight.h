@@ -63,4 +63,12 @@ extern void po_flight_close(Oid schema);
 extern void po_flight_after(Oid schema);
 extern bool po_flight_hold(bool hold);
 
+/*
+ * Rows of attached tables are updated and deleted in po_invoice one by one, in
+ * AFTER ROW.  Their BEFORE trigger says that one comes, their AFTER trigger that
+ * it came: true for the last, when what was held is to be written.
+ */
+extern void po_flight_row_coming(void);
+extern bool po_flight_row_came(void);
+
 #endif							/* PO_FLIGHT_H */

@@ -183,16 +183,17 @@ may_depart(const PoTrigger *trigger)
 }
 
 /* a delete: of a row that departs, or else nothing is known of such a row */
-static void
-depart(const PoTrigger *trigger)
+static bool
+departs(const PoTrigger *trigger)
 {
 	Departure	departure = departure_of(trigger);
 
 	if (departing_row == CurrentMemoryContext &&
 		memcmp(&departure, &departing, sizeof(departure)) == 0)
-		has_departed = true;
-	else if (moves != NULL)
+		return has_departed = true;
+	if (moves != NULL)
 		hash_search(moves, &departure, HASH_REMOVE, NULL);
+	return false;
 }
 
 static bool
@@ -354,6 +355,27 @@ change_moved(const PoTrigger *trigger, const Meant *old, TupleDesc desc)
 	return true;
 }
 
+/* what is booked waits for the statement's last row, or each would write a balance */
+static void
+change_invoice(const PoTrigger *trigger, const Meant *old, Meant *new, TupleDesc desc)
+{
+	Datum		key[Anum_invoice_invoice_id];
+	bool		held = po_flight_hold(true);
+
+	PG_TRY();
+	{
+		if (trigger->is_update)
+			change(trigger, old, new, desc);
+		else if (!change_moved(trigger, old, desc) && key_of(trigger, old, key))
+			po_write(trigger->schema, PO_DELETE_INVOICE, key, NULL);
+	}
+	PG_FINALLY();
+	{
+		po_flight_hold(held);
+	}
+	PG_END_TRY();
+}
+
 static void
 after_change(PoTrigger *trigger, PoMapping *mapping)
 {
@@ -361,17 +383,13 @@ after_change(PoTrigger *trigger, PoMapping *mapping)
 	Meant		old = meant_by(mapping, trigger->old, rel);
 	Meant		new = {0};
 	PoIdentity	caller;
-	Datum		key[Anum_invoice_invoice_id];
 
 	if (trigger->is_update)
 		new = meant_by(mapping, trigger->new, rel);
 	po_become_role(rel->rd_rel->relowner, &caller);
-	po_flight_after(trigger->schema);
-	if (trigger->is_update)
-		change(trigger, &old, &new, RelationGetDescr(rel));
-	else if (!change_moved(trigger, &old, RelationGetDescr(rel)) &&
-			 key_of(trigger, &old, key))
-		po_write(trigger->schema, PO_DELETE_INVOICE, key, NULL);
+	change_invoice(trigger, &old, &new, RelationGetDescr(rel));
+	if (po_flight_row_came())
+		po_flight_after(trigger->schema);
 	po_become(&caller);
 	table_close(rel, NoLock);
 }
@@ -394,9 +412,16 @@ static void
 before(PoTrigger *trigger, PoMapping *mapping)
 {
 	if (trigger->is_delete)
-		depart(trigger);
+	{
+		/* the update that moves it was counted */
+		if (!departs(trigger))
+			po_flight_row_coming();
+	}
 	else if (trigger->is_update)
+	{
 		before_update(trigger, mapping);
+		po_flight_row_coming();
+	}
 	else if (is_arriving())
 		arrive(trigger, mapping);
 	else

@@ -18,3 +18,10 @@ CREATE TABLE write_src AS
 ALTER TABLE write_src ADD PRIMARY KEY (kind, id);
 CREATE SEQUENCE invoice_seq CACHE 1000;
 VACUUM (FREEZE, ANALYZE) write_src;
+
+-- a table of bills that is there already, for po_attach; its rows are those of po_invoice
+CREATE TABLE bill (account_id text, seller text, number text, charge text, month po.po_month, amount numeric, currency text,
+ issued_on date, po_number text, line_number text, PRIMARY KEY (account_id, seller, number));
+SELECT po.po_attach('bill', '{"account_id": "account_id", "bill_from": "seller", "invoice_id": "number", "line_type": "charge",
+ "billing_month": "month", "amount": "amount", "currency": "currency", "issued_on": "issued_on",
+ "po_number": "po_number", "line_number": "line_number"}');
