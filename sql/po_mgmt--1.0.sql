@@ -1178,7 +1178,9 @@ COMMENT ON PROCEDURE po_attach_existing(regclass, integer) IS
 
 CREATE VIEW po_attachment WITH (security_invoker = true) AS
 	SELECT t.tgrelid::regclass AS invoices,
-		convert_from(substring(t.tgargs FROM 1 FOR length(t.tgargs) - 1), getdatabaseencoding())::jsonb AS columns
+		-- a condition of the caller's may be evaluated before ours
+		CASE WHEN t.tgfoid = 'po_attached_trigger()'::regprocedure AND t.tgnargs = 1 THEN
+			convert_from(substring(t.tgargs FROM 1 FOR length(t.tgargs) - 1), getdatabaseencoding())::jsonb END AS columns
 	FROM pg_catalog.pg_depend d
 	JOIN pg_catalog.pg_trigger t ON t.oid = d.objid
 	WHERE d.classid = 'pg_catalog.pg_trigger'::regclass AND d.refclassid = 'pg_catalog.pg_proc'::regclass

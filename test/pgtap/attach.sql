@@ -2,7 +2,7 @@
 -- kinds, dates, amounts in cents, partitioned by month, its own triggers) is attached, loaded by COPY,
 -- corrected and detached (section 5, "Existing schemas"). After every step its rows and ours agree.
 BEGIN;
-SELECT plan(66);
+SELECT plan(65);
 SET LOCAL client_min_messages = warning;
 
 INSERT INTO po_order (account_id, po_number, bill_from, effective_month, expiration_month) VALUES
@@ -152,15 +152,15 @@ SELECT is(disagree(), 0::bigint, 'other columns mean nothing');
 SELECT throws_ok($$UPDATE charge SET what = 'RI' WHERE id = uid(1)$$, '55000', NULL, 'a matched column stays while the invoice is associated');
 SELECT throws_ok($$UPDATE charge SET po = 'PO-2' WHERE id = uid(1)$$, '42501', 'column "po" of "charge_10" is written by po_mgmt only', 'the numbers are po_mgmt''s');
 DELETE FROM charge WHERE id = uid(3);
-SELECT is(balances() || ' ' || disagree(), '1=898.99 2=263.00 9=* 0', 'a row deleted gives its amount back');
+SELECT is(balances() || ' ' || disagree(), '1=897.99 2=263.00 9=* 0', 'a row deleted gives its amount back');
 SELECT is((SELECT po_number FROM po_assign_invoice('11111111-1111-1111-1111-111111111111', 'AWS Inc.', uid(1)::text, 'PO-2', '9')), 'PO-2', 'assigned by hand here');
 SELECT is(at(1) || ' ' || disagree(), 'PO-2/9 in charge_10 0', 'their numbers follow');
 SELECT is((SELECT po_number FROM po_release_invoice('11111111-1111-1111-1111-111111111111', 'AWS Inc.', uid(5)::text)), NULL, 'an original released here');
 SELECT is(at(5) || ' ' || at(6) || ' ' || disagree(), '- in charge_10 - in charge_11 0', 'its numbers go, and those of its memo');
 UPDATE charge SET what = 'metered', billed_on = '2026-11-30', cents = 700 WHERE id = uid(5);
 SELECT is(at(5) || ' ' || disagree(), '- in charge_11 0', 'unassociated it may change, and go to another partition');
-SELECT is(po_rematch_unassociated(), 2::bigint, 'matched again');
-SELECT is(at(5) || ' ' || at(6) || ' ' || disagree(), 'PO-1/1 in charge_11 PO-1/1 in charge_11 0', 'and the numbers are back');
+SELECT is(po_rematch_unassociated(), 1::bigint, 'the original is matched again');
+SELECT is(at(5) || ' ' || at(6) || ' ' || disagree(), 'PO-1/1 in charge_11 PO-1/1 in charge_11 0', 'its memo follows, and the numbers are back');
 SELECT is((SELECT voided_at IS NOT NULL FROM po_void_invoice('11111111-1111-1111-1111-111111111111', 'AWS Inc.', uid(4)::text)), true, 'void');
 SELECT is(at(4) || ' ' || disagree(), '- in charge_10 0', 'without numbers');
 SELECT throws_ok('TRUNCATE charge', '0A000', 'TRUNCATE of "charge" is not possible while it is attached', 'TRUNCATE is refused');
