@@ -2,7 +2,7 @@
  * store.h
  *		The store: the only place that reads and writes the tables.
  *
- * store_plan.c has the SQL and keeps its plans, store_read.c reads what a
+ * store_sql.c has the SQL, store_plan.c keeps its plans, store_read.c reads what a
  * match needs, store_scan.c scans indexes for it, store_cache.c keeps accounts
  * in memory, store_past.c reads what there was, store_write.c locks accounts
  * and writes the books, store_notify.c reads what a notification says and
@@ -23,7 +23,7 @@
 
 /* ---- store_plan.c ---- */
 
-/* the statements; their SQL and arguments are in store_plan.c */
+/* the statements; their SQL and arguments are in store_sql.c */
 typedef enum PoStatement
 {
 	PO_READ_ACCOUNT,

@@ -17,24 +17,6 @@
 
 bool		po_notify_setting = true;
 
-static text *
-text_column(uint64 row, int n)
-{
-	bool		isnull;
-	Datum		value = column(row, n, &isnull);
-
-	return isnull ? NULL : DatumGetTextPCopy(value);
-}
-
-static Numeric
-numeric_column(uint64 row, int n)
-{
-	bool		isnull;
-	Datum		value = column(row, n, &isnull);
-
-	return isnull ? NULL : DatumGetNumericCopy(value);
-}
-
 static ArrayType *
 array_column(uint64 row, int n)
 {

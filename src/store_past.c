@@ -8,20 +8,7 @@
  */
 #include "postgres.h"
 
-#include "store.h"
-
-/* the rows live until SPI_finish() */
-static uint64
-query(Oid schema, PoStatement statement, const Datum *args, const char *nulls)
-{
-	MemoryContext caller = CurrentMemoryContext;
-	uint64		nrows;
-
-	SPI_connect();
-	nrows = po_execute(schema, statement, args, nulls, true);
-	MemoryContextSwitchTo(caller);
-	return nrows;
-}
+#include "store_spi.h"
 
 static void
 get_row(uint64 row, Datum *values, bool *nulls)
@@ -42,7 +29,7 @@ read_association(Oid schema, PoBooked *booked)
 	Datum		values[3];
 	bool		nulls[3];
 
-	if (query(schema, PO_READ_ASSOCIATION, args, NULL) > 0)
+	if (query(schema, PO_READ_ASSOCIATION, args) > 0)
 	{
 		get_row(0, values, nulls);
 		booked->entry_id = DatumGetInt64(values[0]);
@@ -64,7 +51,7 @@ po_read_booked(Oid schema, text *account_id, text *bill_from, text *invoice_id,
 	bool		nulls[PO_INVOICE_NCOLUMNS + 4];
 	const Datum *more = &values[PO_INVOICE_NCOLUMNS];
 	const bool *more_nulls = &nulls[PO_INVOICE_NCOLUMNS];
-	bool		found = query(schema, PO_READ_BOOKED, args, NULL) > 0;
+	bool		found = query(schema, PO_READ_BOOKED, args) > 0;
 
 	memset(booked, 0, sizeof(*booked));
 	booked->schema = schema;
@@ -89,7 +76,7 @@ po_read_past_account(Oid schema, text *account_id, TimestampTz at, PoAccount *ac
 	Datum		args[] = {PointerGetDatum(account_id), TimestampTzGetDatum(at)};
 	Datum		values[PO_ACCOUNT_NCOLUMNS];
 	bool		nulls[PO_ACCOUNT_NCOLUMNS];
-	bool		found = query(schema, PO_READ_PAST_ACCOUNT, args, NULL) > 0;
+	bool		found = query(schema, PO_READ_PAST_ACCOUNT, args) > 0;
 
 	if (found)
 	{
@@ -104,7 +91,7 @@ PoOrder *
 po_read_past_orders(Oid schema, text *account_id, TimestampTz at, int *norders)
 {
 	Datum		args[] = {PointerGetDatum(account_id), TimestampTzGetDatum(at)};
-	uint64		nrows = query(schema, PO_READ_PAST_ORDERS, args, NULL);
+	uint64		nrows = query(schema, PO_READ_PAST_ORDERS, args);
 	PoOrder    *orders = MemoryContextAllocHuge(CurrentMemoryContext,
 												Max(nrows, 1) * sizeof(PoOrder));
 
@@ -126,7 +113,7 @@ po_read_past_line_items(Oid schema, text *account_id, TimestampTz at,
 						int *nitems)
 {
 	Datum		args[] = {PointerGetDatum(account_id), TimestampTzGetDatum(at)};
-	uint64		nrows = query(schema, PO_READ_PAST_LINE_ITEMS, args, NULL);
+	uint64		nrows = query(schema, PO_READ_PAST_LINE_ITEMS, args);
 	PoLineItem *items = MemoryContextAllocHuge(CurrentMemoryContext,
 											   Max(nrows, 1) * sizeof(PoLineItem));
 
@@ -154,7 +141,7 @@ po_read_past_balance(const PoLineItem *item, const PoBooked *booked)
 	Datum		value;
 	bool		isnull;
 
-	query(booked->schema, PO_READ_PAST_BALANCE, args, NULL);
+	query(booked->schema, PO_READ_PAST_BALANCE, args);
 	get_row(0, &value, &isnull);
 	if (!isnull)
 		balance = DatumGetNumericCopy(value);

@@ -19,6 +19,7 @@
 #include "utils/snapmgr.h"
 
 #include "store_cache.h"
+#include "store_spi.h"
 
 /* the orders of an account: one by one, or in memory, or by SPI all at once */
 typedef struct OrderScan
@@ -139,27 +140,11 @@ spi_row(uint64 row, int ncolumns, Datum *values, bool *nulls)
 								  SPI_tuptable->tupdesc, i + 1, &nulls[i]);
 }
 
-/*
- * Connects and runs a statement in the caller's memory context.  The rows
- * live until SPI_finish(), which is the caller's to call.
- */
-static uint64
-spi_query(Oid schema, PoStatement statement, const Datum *args)
-{
-	MemoryContext caller = CurrentMemoryContext;
-	uint64		nrows;
-
-	SPI_connect();
-	nrows = po_execute(schema, statement, args, NULL, true);
-	MemoryContextSwitchTo(caller);
-	return nrows;
-}
-
 static bool
 spi_one_row(Oid schema, PoStatement statement, const Datum *args,
 			int ncolumns, Datum *values, bool *nulls)
 {
-	if (spi_query(schema, statement, args) == 0)
+	if (query(schema, statement, args) == 0)
 		return false;
 	spi_row(0, ncolumns, values, nulls);
 	return true;
@@ -357,7 +342,7 @@ static void
 read_all_orders(PoReader *reader, const Datum *args, bool of_seller)
 {
 	OrderScan  *scan = &reader->orders;
-	uint64		nrows = spi_query(reader->schema,
+	uint64		nrows = query(reader->schema,
 								  of_seller ? PO_READ_ORDERS : PO_READ_ALL_ORDERS,
 								  args);
 
@@ -466,7 +451,7 @@ read_all_line_items(PoReader *reader, text *account_id)
 	args[2] = PointerGetDatum(scan->line_type);
 	args[3] = PoMonthGetDatum(scan->month);
 
-	nrows = spi_query(reader->schema,
+	nrows = query(reader->schema,
 					  scan->line_type == NULL ? PO_READ_ALL_LINE_ITEMS : PO_READ_LEVEL,
 					  args);
 	scan->items = MemoryContextAllocHuge(CurrentMemoryContext,

@@ -9,19 +9,33 @@
 #include "store.h"
 
 /*
- * Connects, runs a statement on the newest rows, and goes on in the caller's
- * memory context.  The rows live until SPI_finish().
+ * Connects, runs a statement, and goes on in the caller's memory context.  The
+ * rows live until SPI_finish(), which is the caller's to call.
  */
 static inline uint64
-execute(Oid schema, PoStatement statement, const Datum *args, const char *nulls)
+run(Oid schema, PoStatement statement, const Datum *args, const char *nulls, bool read_only)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	uint64		nrows;
 
 	SPI_connect();
-	nrows = po_execute(schema, statement, args, nulls, false);
+	nrows = po_execute(schema, statement, args, nulls, read_only);
 	MemoryContextSwitchTo(caller);
 	return nrows;
+}
+
+/* on the newest rows */
+static inline uint64
+execute(Oid schema, PoStatement statement, const Datum *args, const char *nulls)
+{
+	return run(schema, statement, args, nulls, false);
+}
+
+/* with the active snapshot */
+static inline uint64
+query(Oid schema, PoStatement statement, const Datum *args)
+{
+	return run(schema, statement, args, NULL, true);
 }
 
 /* a value of the rows that came back */
@@ -30,6 +44,25 @@ column(uint64 row, int n, bool *isnull)
 {
 	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, n,
 						 isnull);
+}
+
+/* copies; NULL where it is null */
+static inline text *
+text_column(uint64 row, int n)
+{
+	bool		isnull;
+	Datum		value = column(row, n, &isnull);
+
+	return isnull ? NULL : DatumGetTextPCopy(value);
+}
+
+static inline Numeric
+numeric_column(uint64 row, int n)
+{
+	bool		isnull;
+	Datum		value = column(row, n, &isnull);
+
+	return isnull ? NULL : DatumGetNumericCopy(value);
 }
 
 /* a value of a row that is to be written; NULL is null */

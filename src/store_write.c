@@ -30,25 +30,6 @@
 /* for the ledger, while an association is written */
 static text *association_note = NULL;
 
-/* copies; NULL where it is null */
-static text *
-text_column(uint64 row, int n)
-{
-	bool		isnull;
-	Datum		value = column(row, n, &isnull);
-
-	return isnull ? NULL : DatumGetTextPCopy(value);
-}
-
-static Numeric
-numeric_column(uint64 row, int n)
-{
-	bool		isnull;
-	Datum		value = column(row, n, &isnull);
-
-	return isnull ? NULL : DatumGetNumericCopy(value);
-}
-
 /* ---- identity ---- */
 
 /*
