@@ -97,7 +97,7 @@ static uint64 view = 0;
 static SnapshotData last_snapshot;
 static TransactionId *last_xids = NULL;
 static int	last_space = 0;
-static bool view_ended = true;
+static bool is_of_another_transaction = false;
 
 /* what the taxonomy says in a view */
 static uint64 types_view = 0;
@@ -255,7 +255,7 @@ read_guards(Oid schema, Guards *found)
 	}
 }
 
-/* reads them again after a change of the tables; what is kept goes with the old ones */
+/* reads them again after a change of the tables; with old ones nobody is trusted */
 static void
 refresh_guards(Oid schema)
 {
@@ -267,7 +267,6 @@ refresh_guards(Oid schema)
 	read_guards(schema, &found);
 	if (cached_schema != schema || memcmp(&found, &guards, sizeof(guards)) != 0)
 	{
-		forget_all();
 		guards = found;
 		cached_schema = schema;
 		messenger = get_relname_relid(MESSENGER, schema);
@@ -305,8 +304,8 @@ po_cache_distrust(Oid schema)
 
 	if (has_distrusted)
 		return;
-	/* there is a transaction number that is below their horizons */
-	(void) GetTopTransactionId();
+	/* AFTER a row: its transaction number is below their horizons */
+	Assert(TransactionIdIsValid(GetTopTransactionIdIfAny()));
 	memset(&message, 0, sizeof(message));
 	message.rc.id = SHAREDINVALRELCACHE_ID;
 	message.rc.dbId = MyDatabaseId;
@@ -316,25 +315,15 @@ po_cache_distrust(Oid schema)
 	has_distrusted = true;
 }
 
-/* has whatever went on while they were switched off ended for this snapshot? */
-static bool
-guards_hold(Snapshot snapshot)
-{
-	if (!guards.good || TransactionIdPrecedes(snapshot->xmin, horizon))
-		return false;
-	for (int i = 0; i < guards.n; i++)
-		if (!TransactionIdPrecedes(guards.xmins[i], snapshot->xmin))
-			return false;
-	return true;
-}
-
 /* ---- views: which snapshots see the same ---- */
 
 static bool
 is_last_snapshot(Snapshot snapshot)
 {
-	return !view_ended &&
-		snapshot->xmin == last_snapshot.xmin &&
+	/* a serializable transaction is to look itself: that is what it conflicts by */
+	if (is_of_another_transaction && IsolationIsSerializable())
+		return false;
+	return snapshot->xmin == last_snapshot.xmin &&
 		snapshot->xmax == last_snapshot.xmax &&
 		snapshot->curcid == last_snapshot.curcid &&
 		snapshot->xcnt == last_snapshot.xcnt &&
@@ -346,7 +335,7 @@ is_last_snapshot(Snapshot snapshot)
 			   snapshot->subxcnt * sizeof(TransactionId)) == 0;
 }
 
-/* the number of what this snapshot sees, in this transaction */
+/* the number of what this snapshot sees */
 static uint64
 view_of(Snapshot snapshot)
 {
@@ -369,7 +358,7 @@ view_of(Snapshot snapshot)
 	if (snapshot->subxcnt > 0)
 		memcpy(last_xids + snapshot->xcnt, snapshot->subxip,
 			   snapshot->subxcnt * sizeof(TransactionId));
-	view_ended = false;
+	is_of_another_transaction = false;
 	/* what this snapshot sees was told before it was taken */
 	AcceptInvalidationMessages();
 	return ++view;
@@ -403,7 +392,8 @@ is_usable(Oid schema, Snapshot snapshot)
 		refresh_horizon();
 	}
 	return cached_schema == schema && guards_seen == po_scan_changes() &&
-		!is_distrusted && guards_hold(snapshot);
+		!is_distrusted && guards.good &&
+		!TransactionIdPrecedes(snapshot->xmin, horizon);
 }
 
 /* ---- accounts ---- */
@@ -554,7 +544,7 @@ transaction_ended(XactEvent event, void *arg)
 		return;
 	has_written = false;
 	has_distrusted = false;
-	view_ended = true;
+	is_of_another_transaction = true;
 	nholders = 0;
 }
 

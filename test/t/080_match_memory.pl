@@ -62,6 +62,7 @@ CREATE VIEW test.all_matches WITH (security_invoker = true) AS
 SELECT q.id, m.line_item_id
 FROM test.few q, po_match_invoice(account_id => q.account_id, bill_from => q.bill_from, line_type => q.line_type::po_line_type,
 	billing_month => q.billing_month::po_month, amount => q.amount, max_rank => 1) m;
+CREATE TABLE test.seen (a int);
 GRANT USAGE ON SCHEMA po, naive, test TO po_reader, po_restricted;
 GRANT SELECT ON ALL TABLES IN SCHEMA po, naive, test TO po_reader, po_restricted;
 EOC
@@ -184,6 +185,11 @@ for my $change (qw(suspend spend book account taxonomy drop history replica))
 scans('after what accounts do not tell of it reads the tables', 1);
 step('COMMIT;');
 same('and after it all is new');
+step('BEGIN ISOLATION LEVEL SERIALIZABLE;', 'SELECT count(*) AS n FROM test.all_matches \gset', 'INSERT INTO test.seen VALUES (1);');
+other("BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT count(*) FROM test.seen; $change{suspend} COMMIT;");
+step('\set ON_ERROR_STOP 0', 'COMMIT;');
+question('SERIALIZABLE: what comes from memory is a conflict, too', q{:'SQLSTATE'}, '40001');
+step('\set ON_ERROR_STOP 1');
 step('BEGIN;');
 scans('and kept', 0);
 step('COMMIT;', 'BEGIN;');
@@ -200,6 +206,20 @@ for my $change (qw(suspend history replica))
 	other(q{COMMIT PREPARED 'change';});
 	same("another transaction was in progress: $change");
 }
+# nothing but the snapshot is new: no lock, no look at a catalog, and neither at messages
+step('PREPARE differences AS SELECT count(*) FROM test.differences;', 'BEGIN;', ('EXECUTE differences \gset') x 8);
+other($change{history});
+step('EXECUTE differences \gset', 'COMMIT;');
+question('a prepared query in a transaction', ':count', '0');
+# what is in progress stays the same, what has ended does not
+other(q{BEGIN; INSERT INTO test.seen VALUES (1); PREPARE TRANSACTION 'long';});
+for my $change (qw(suspend spend taxonomy))
+{
+	same("beside a long transaction, before: $change");
+	other($change{$change});
+	same("beside a long transaction: $change");
+}
+other(q{ROLLBACK PREPARED 'long';});
 run('snapshots');
 
 # two snapshots in turns, one of them old
