@@ -61,7 +61,7 @@ WHERE w.list IS DISTINCT FROM g.list;
 CREATE VIEW test.all_matches WITH (security_invoker = true) AS
 SELECT q.id, m.line_item_id
 FROM test.few q, po_match_invoice(account_id => q.account_id, bill_from => q.bill_from, line_type => q.line_type::po_line_type,
-	billing_month => q.billing_month::po_month, amount => q.amount, max_rank => 1) m;
+	billing_month => q.billing_month::po_month, amount => q.amount, out_of_cycle => q.out_of_cycle, max_rank => 1) m;
 CREATE TABLE test.seen (a int);
 GRANT USAGE ON SCHEMA po, naive, test TO po_reader, po_restricted;
 GRANT SELECT ON ALL TABLES IN SCHEMA po, naive, test TO po_reader, po_restricted;
@@ -273,12 +273,16 @@ same('at first');
 step('SET ROLE po_reader;');
 same('another role');
 step('RESET ROLE;');
-other('REVOKE SELECT ON po_line_item FROM po_reader;');
-step('SET ROLE po_reader;', '\set ON_ERROR_STOP 0', 'SELECT count(*) AS n FROM test.all_matches \gset');
-question('a role that lost SELECT gets an error', q{:'SQLSTATE'}, '42501');
-step('\set ON_ERROR_STOP 1');
-step('RESET ROLE;');
-other('GRANT SELECT ON po_line_item TO po_reader;');
+for my $table (qw(po_line_item po_taxonomy))
+{
+	other("REVOKE SELECT ON $table FROM po_reader, PUBLIC;");
+	step('SELECT count(*) AS n FROM test.all_matches \gset');
+	step('SET ROLE po_reader;', '\set ON_ERROR_STOP 0', 'SELECT count(*) AS n FROM test.all_matches \gset');
+	question("a role that lost SELECT on $table gets an error", q{:'SQLSTATE'}, '42501');
+	step('\set ON_ERROR_STOP 1');
+	step('RESET ROLE;');
+	other("GRANT SELECT ON $table TO po_reader;");
+}
 same('after that');
 other(q{ALTER TABLE po_line_item ENABLE ROW LEVEL SECURITY; CREATE POLICY part ON po_line_item TO po_restricted USING (line_item_id % 5 <> 0);
 	CREATE POLICY whole ON po_line_item TO po_reader USING (true);});
