@@ -2,7 +2,7 @@
 -- kinds, dates, amounts in cents, partitioned by month, its own triggers) is attached, loaded by COPY,
 -- corrected and detached (section 5, "Existing schemas"). After every step its rows and ours agree.
 BEGIN;
-SELECT plan(65);
+SELECT plan(71);
 SET LOCAL client_min_messages = warning;
 
 INSERT INTO po_order (account_id, po_number, bill_from, effective_month, expiration_month) VALUES
@@ -176,6 +176,25 @@ UPDATE po_account SET closed_through = '2026-10';
 SELECT throws_ok($$DELETE FROM charge WHERE id = uid(1)$$, '55000', NULL, 'closed months are closed');
 SELECT throws_ok($$INSERT INTO charge (id, what, billed_on, cents) VALUES (uid(31), 'metered', '2026-10-06', 100)$$, '55000', NULL, 'for new rows, too');
 UPDATE po_account SET closed_through = NULL;
+
+--
+-- A linked account
+--
+INSERT INTO po_account_member VALUES ('22222222-2222-2222-2222-222222222222', '11111111-1111-1111-1111-111111111111');
+CREATE FUNCTION linked() RETURNS text LANGUAGE sql AS $$
+	SELECT format('%s of %s for %s, there %s', v.amount, v.member_account_id, v.account_id, at(50)) FROM po_invoice v WHERE invoice_id = uid(50)::text $$;
+INSERT INTO charge (id, customer, what, billed_on, cents) VALUES (uid(50), '22222222-2222-2222-2222-222222222222', 'metered', '2026-10-09', 100);
+SELECT is(linked(), '1.00 of 22222222-2222-2222-2222-222222222222 for 11111111-1111-1111-1111-111111111111, there PO-1/1 in charge_10',
+	'a row of a linked account is booked with its payer');
+UPDATE charge SET cents = 200 WHERE id = uid(50);
+SELECT is(linked(), '2.00 of 22222222-2222-2222-2222-222222222222 for 11111111-1111-1111-1111-111111111111, there PO-1/1 in charge_10', 'and corrected there');
+SELECT po_release_invoice('11111111-1111-1111-1111-111111111111', 'AWS Inc.', uid(50)::text, 'a test');
+SELECT is(linked(), '2.00 of 22222222-2222-2222-2222-222222222222 for 11111111-1111-1111-1111-111111111111, there - in charge_10', 'its numbers follow a release');
+SELECT po_rematch_invoice('11111111-1111-1111-1111-111111111111', 'AWS Inc.', uid(50)::text);
+SELECT is(at(50), 'PO-1/1 in charge_10', 'and a rematch');
+DELETE FROM charge WHERE id = uid(50);
+SELECT is(linked(), NULL, 'a delete takes it back');
+SELECT is(disagree(), 0::bigint, 'all agree');
 
 --
 -- A second table, changed tables, detached
