@@ -2,7 +2,7 @@
  * schema.h
  *		The extension's tables and the places of their columns.
  *
- * Follows sql/po_mgmt--1.0.sql; columns of later versions go to the end of a
+ * Follows sql/po_mgmt--*.sql; columns of later versions go to the end of a
  * table, so that the numbers stay.  test/pgtap/schema.sql holds the two
  * together.
  */

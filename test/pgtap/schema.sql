@@ -2,7 +2,7 @@
 -- functions, comments, privileges.
 --
 -- The columns are written out here from the contract and from nothing else. This test holds
--- src/schema.h and sql/po_mgmt--1.0.sql together: the C code reads columns by the numbers of its
+-- src/schema.h and sql/po_mgmt--*.sql together: the C code reads columns by the numbers of its
 -- enums, so the list below is compared with the catalogue and then with the header itself.
 BEGIN;
 SELECT plan(70);
@@ -355,8 +355,8 @@ SELECT is_empty($$SELECT name FROM ext_tables t JOIN pg_class c ON c.oid = t.oid
 --
 \set control `cat po_mgmt.control`
 SELECT matches(:'control'::text, '(?n)^superuser = true$', 'for superusers');
-SELECT matches(:'control'::text, '(?n)^trusted = false$', 'not trusted in 1.0');
-SELECT is((SELECT extrelocatable || ' ' || extversion FROM pg_extension WHERE extname = 'po_mgmt'), 'false 1.0', 'not relocatable; version 1.0');
+SELECT matches(:'control'::text, '(?n)^trusted = false$', 'not trusted');
+SELECT is((SELECT extrelocatable || ' ' || extversion FROM pg_extension WHERE extname = 'po_mgmt'), 'false 1.1', 'not relocatable; version 1.1');
 SELECT set_eq($$SELECT unnest(extconfig)::regclass::text FROM pg_extension WHERE extname = 'po_mgmt'$$, $$
 	SELECT c.relname::text FROM ext JOIN pg_class c ON c.oid = objid AND classid = 'pg_class'::regclass WHERE c.relkind IN ('r', 'S')$$,
 	'every table and every sequence is dumped');
