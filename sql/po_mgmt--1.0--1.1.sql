@@ -78,7 +78,7 @@ COMMENT ON FUNCTION po_archive(po_month, text) IS
 	'moves what the ledger and the change log have of closed months before a month into the archive, of an account or of all; how many rows';
 
 --
--- What reads the ledger reads the archive, too
+-- What reads the ledger reads the archive, too; from the tables, so that no right is needed on the views
 --
 CREATE OR REPLACE FUNCTION po_balance_at(account_id text, po_number text, line_number text, at timestamptz)
 	RETURNS numeric
@@ -86,7 +86,13 @@ CREATE OR REPLACE FUNCTION po_balance_at(account_id text, po_number text, line_n
 BEGIN ATOMIC
 	-- the line item that has the number now, else one that had it then
 	SELECT l.balance_after
-	FROM po_ledger_all l
+	FROM (
+		SELECT e.account_id, e.line_item_id, e.entry_id, e.po_number, e.line_number, e.recorded_at, e.balance_after
+		FROM po_ledger e
+		UNION ALL
+		SELECT a.account_id, a.line_item_id, a.entry_id, a.po_number, a.line_number, a.recorded_at, a.balance_after
+		FROM po_ledger_archive a
+	) l
 	LEFT JOIN po_line_item i ON i.account_id = po_balance_at.account_id
 		AND i.po_number = po_balance_at.po_number AND i.line_number = po_balance_at.line_number
 	WHERE l.account_id = po_balance_at.account_id AND l.recorded_at <= po_balance_at.at
@@ -115,7 +121,15 @@ BEGIN ATOMIC
 			l.bill_from, l.invoice_id, l.amount, l.balance_after, l.recorded_at,
 			sum(l.amount) OVER by_item AS running,
 			lag(l.recorded_at) OVER by_account AS recorded_before
-		FROM po_ledger_all l
+		FROM (
+			SELECT e.account_id, e.line_item_id, e.entry_id, e.po_number, e.line_number, e.bill_from, e.invoice_id,
+				e.amount, e.balance_after, e.recorded_at
+			FROM po_ledger e WHERE e.entry_kind <> 'carried'
+			UNION ALL
+			SELECT a.account_id, a.line_item_id, a.entry_id, a.po_number, a.line_number, a.bill_from, a.invoice_id,
+				a.amount, a.balance_after, a.recorded_at
+			FROM po_ledger_archive a
+		) l
 		WINDOW by_item AS (PARTITION BY l.account_id, l.line_item_id ORDER BY l.entry_id),
 			by_account AS (PARTITION BY l.account_id ORDER BY l.entry_id)
 	), totals AS (
