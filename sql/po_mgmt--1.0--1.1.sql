@@ -288,22 +288,33 @@ BEGIN
 END $$;
 
 --
--- In a database that was in use: the new tables get the policies of the others. Grants are not made here, because
--- dumps leave out what an extension's script grants.
+-- In a database that was in use: the new tables have the owner and the policies of the others. Grants are not made
+-- here, because dumps leave out what an extension's script grants.
 --
-SELECT po_enable_row_security(s.setting) FROM po_row_security s;
-
 DO $$
 DECLARE
+	command text;
 	readers text;
 	schema text;
 BEGIN
+	FOR command IN
+		SELECT pg_catalog.format('ALTER TABLE %s OWNER TO %s', n.oid::pg_catalog.regclass, l.relowner::pg_catalog.regrole)
+		FROM pg_catalog.pg_class l
+		JOIN pg_catalog.pg_class n ON n.relowner <> l.relowner
+		WHERE l.oid = 'po_ledger'::pg_catalog.regclass AND n.oid = ANY (
+			'{po_ledger_archive,po_change_log_archive,po_ledger_all,po_change_log_all}'::pg_catalog.regclass[])
+	LOOP
+		EXECUTE command;
+	END LOOP;
+
+	PERFORM po_enable_row_security(s.setting) FROM po_row_security s;
+
 	SELECT pg_catalog.string_agg(DISTINCT CASE r.grantee WHEN 0 THEN 'PUBLIC' ELSE r.grantee::pg_catalog.regrole::text END, ', '),
 		pg_catalog.max(c.relnamespace::pg_catalog.regnamespace::text)
 	INTO readers, schema
 	FROM pg_catalog.pg_class c
 	CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) r
-	WHERE c.oid IN ('po_ledger'::pg_catalog.regclass, 'po_change_log'::pg_catalog.regclass)
+	WHERE c.oid = ANY ('{po_ledger,po_change_log}'::pg_catalog.regclass[])
 		AND r.privilege_type = 'SELECT' AND r.grantee <> c.relowner;
 	IF readers IS NOT NULL THEN
 		RAISE WARNING USING
