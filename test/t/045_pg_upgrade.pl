@@ -55,12 +55,14 @@ for my $db (sort keys %schemas)
 	$old->safe_psql($db, 'CREATE SCHEMA ' . quoted($schema)) unless $schema eq 'public';
 	$old->safe_psql($db, 'CREATE EXTENSION po_mgmt SCHEMA ' . quoted($schema));
 	populate($old, $db, $schema, $seed);
+	archive($old, $db, $schema);
 	in_schema($old, $db, $schema, q{
 		CREATE ROLE po_viewer;
 		GRANT SELECT ON po_order, po_line_item TO po_viewer;
 		CREATE VIEW own_view AS SELECT po_number, po_status(o) FROM po_order o}) if $schema eq 'public';
 	$content{$db} = content($old, $db, $schema);
 	like($content{$db}{po_order}, qr/ACTIVE/, "$schema: the original has rows");
+	like($content{$db}{po_ledger_archive}, qr/association/, "$schema: in the archive, too");
 	$old->safe_psql('postgres', "DROP DATABASE ${db}_copy; CREATE DATABASE ${db}_copy TEMPLATE $db");
 	$worked{$db} = work($old, "${db}_copy", $schema);
 	$errors{$db} = refused($old, "${db}_copy", $schema);

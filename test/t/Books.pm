@@ -11,7 +11,7 @@ use Exporter 'import';
 use IPC::Run ();
 use Test::More;
 
-our @EXPORT = qw(quoted in_schema populate content catalog differences work refused quietly);
+our @EXPORT = qw(quoted in_schema populate archive content catalog differences work refused quietly);
 
 # Data of every kind. Names and texts are such that bad quoting shows.
 sub populate
@@ -165,6 +165,16 @@ INSERT INTO po_change_log (change_id, account_id, po_number, line_number, operat
 		'{"a": 1.00, "b": "\\\\n"}', NULL, '2026-01-05 10:00:00.000001+00', 'somebody "else"'
 	FROM generate_series(1, 3) g;
 EOS
+}
+
+# archive: what two of the accounts have in the ledger and the change log; their months are open again then
+sub archive
+{
+	my ($node, $db, $schema) = @_;
+	return in_schema($node, $db, $schema, q{
+		UPDATE po_account SET closed_through = '9999-01' WHERE closed_through IS NULL;
+		SELECT po_archive('9999-01');
+		UPDATE po_account SET closed_through = NULL WHERE closed_through = '9999-01'});
 }
 
 # ---------------------------------------------------------------------------
