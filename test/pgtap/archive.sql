@@ -81,6 +81,25 @@ SELECT lives_ok($$SELECT po_release_invoice('A', 'AWS Inc.', '2026-06-usage', 'n
 SELECT is_empty('SELECT * FROM po_check_integrity()', 'and all adds up');
 SELECT is((SELECT balance FROM po_line_item WHERE account_id = 'A' AND line_number = '1'), 947::numeric, 'its balance has moved');
 SELECT is(po_repair('A') + po_repair('B'), 0::bigint, 'nothing to repair');
+-- and what is damaged there mended
+SET LOCAL session_replication_role = replica;
+UPDATE po_invoice SET amount = amount + 5 WHERE account_id = 'A' AND invoice_id = '2026-01-usage';
+UPDATE po_line_item SET balance = balance + 1 WHERE account_id = 'B' AND line_number = '1';
+SET LOCAL session_replication_role = origin;
+SELECT is((SELECT count(*) FROM po_check_integrity()), 4::bigint, 'damage to what is archived is found');
+SELECT is(po_repair('A') + po_repair('B'), 2::bigint, 'and repaired');
+SELECT is_empty('SELECT * FROM po_check_integrity()', 'so that all adds up');
+
+-- who runs it needs nothing but EXECUTE
+CREATE ROLE po_t_archivist;
+GRANT EXECUTE ON FUNCTION po_archive TO po_t_archivist;
+UPDATE po_account SET closed_through = '2026-06' WHERE account_id = 'open';
+SET LOCAL ROLE po_t_archivist;
+SELECT lives_ok($$SELECT po_archive('2026-07', 'open')$$, 'a role that may call it and read nothing');
+RESET ROLE;
+SELECT is((SELECT count(DISTINCT recorded_by) FROM po_ledger WHERE entry_kind = 'carried' AND account_id = 'open' AND recorded_by = 'po_t_archivist'), 1::bigint, 'who is named where it is carried forward');
+SELECT is_empty('SELECT * FROM po_check_integrity()', 'and all adds up');
+
 SELECT throws_ok($$DELETE FROM po_ledger_archive$$, '42501', NULL, 'the archive is append-only');
 SELECT throws_ok($$UPDATE po_change_log_archive SET changed_by = 'nobody'$$, '42501', NULL, 'so is that of the changes');
 SELECT throws_ok($$DELETE FROM po_ledger$$, '42501', NULL, 'and the ledger still');

@@ -1,7 +1,7 @@
 -- test/pgtap/privileges.sql: who may do what, as unprivileged roles; row security, columns,
 -- search_path, history, and what errors do not show.
 BEGIN;
-SELECT plan(230);
+SELECT plan(239);
 SET LOCAL client_min_messages = warning;
 
 CREATE ROLE po_t_none;   -- nothing
@@ -114,6 +114,10 @@ SELECT is(tried('po_t_all', s), e, s) FROM (VALUES
 	('UPDATE po_ledger SET amount = 0', '42501 UPDATE on "po_ledger" is not allowed'), ('DELETE FROM po_ledger', '42501 DELETE on "po_ledger" is not allowed'),
 	('INSERT INTO po_ledger (entry_id, account_id, line_item_id, po_number, line_number, entry_kind, amount, recorded_by) VALUES (1, ''A'', 1, ''P'', ''1'', ''edited'', 1, ''x'')', '42501 INSERT on "po_ledger" is not allowed'),
 	('TRUNCATE po_ledger', '0A000 TRUNCATE on "po_ledger" is not allowed'),
+	('INSERT INTO po_ledger_archive (entry_id, account_id, line_item_id, po_number, line_number, entry_kind, amount, recorded_by) VALUES (1, ''A'', 1, ''P'', ''1'', ''edited'', 1, ''x'')', '42501 INSERT on "po_ledger_archive" is not allowed'),
+	('TRUNCATE po_ledger_archive', '0A000 TRUNCATE on "po_ledger_archive" is not allowed'), ('TRUNCATE po_change_log_archive', '0A000 TRUNCATE on "po_change_log_archive" is not allowed'),
+	('INSERT INTO po_change_log_archive (change_id, account_id, po_number, operation, changed_by) VALUES (1, ''A'', ''P'', ''update'', ''x'')', '42501 INSERT on "po_change_log_archive" is not allowed'),
+	('SELECT po_archive(''2026-01'')', '42501 permission denied for function po_archive'),
 	('INSERT INTO po_change_log (change_id, account_id, po_number, operation, changed_by) VALUES (1, ''A'', ''P'', ''update'', ''x'')', '42501 INSERT on "po_change_log" is not allowed')) v(s, e);
 
 --
@@ -129,7 +133,9 @@ INSERT INTO history VALUES
 	('po_invoice', 'recorded_at', $$INSERT INTO po_invoice (account_id, bill_from, invoice_id, kind, line_type, billing_month, issued_on, amount, currency, recorded_at) VALUES ('H', 'AWS Inc.', 'H1', 'invoice', 'usage', '2020-02', '2020-03-01', 5, 'USD', '2020-03-01')$$),
 	('po_notification', 'created_at', $$INSERT INTO po_notification (notification_id, account_id, po_number, kind, recipients, subject, body, created_at) VALUES (-1, 'H', '1', 'balance', '{a@b}', 's', 'b', '2020-01-01')$$),
 	('po_ledger', 'recorded_at', $$INSERT INTO po_ledger (entry_id, account_id, line_item_id, po_number, line_number, entry_kind, amount, balance_after, recorded_at, recorded_by) VALUES (-1, 'H', -5, '1', '1', 'opening', 10, 10, '2020-01-01', 'x')$$),
-	('po_change_log', 'changed_at', $$INSERT INTO po_change_log (change_id, account_id, po_number, operation, changed_at, changed_by) VALUES (-1, 'H', '1', 'insert', '2020-01-01', 'x')$$);
+	('po_change_log', 'changed_at', $$INSERT INTO po_change_log (change_id, account_id, po_number, operation, changed_at, changed_by) VALUES (-1, 'H', '1', 'insert', '2020-01-01', 'x')$$),
+	('po_ledger_archive', 'recorded_at', $$INSERT INTO po_ledger_archive (entry_id, account_id, line_item_id, po_number, line_number, entry_kind, amount, balance_after, recorded_at, recorded_by) VALUES (-2, 'H', -6, '1', '1', 'opening', 10, 10, '2020-01-01', 'x')$$),
+	('po_change_log_archive', 'changed_at', $$INSERT INTO po_change_log_archive (change_id, account_id, po_number, operation, changed_at, changed_by) VALUES (-2, 'H', '1', 'insert', '2020-01-01', 'x')$$);
 SELECT is(tried('po_t_all', statement), format('42501 column "%s" of "%s" is written by po_mgmt only', c, t), t || ': history is refused to others') FROM history;
 -- from here on an ordinary role is the owner
 DO $$ DECLARE n text; BEGIN
