@@ -1877,12 +1877,12 @@ CREATE FUNCTION po_html(value text) RETURNS text
 	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN replace(replace(replace(replace(replace(value, '&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;'),
 	'''', '&#39;');
-COMMENT ON FUNCTION po_html(text) IS 'a text for a page of HTML, also within an attribute';
+COMMENT ON FUNCTION po_html(text) IS 'part of po_report(): a text for a page of HTML, also within an attribute';
 
 CREATE FUNCTION po_html(value numeric) RETURNS text
 	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN CASE WHEN abs(value) < 1e15 THEN to_char(value, 'FM999,999,999,999,990.00') ELSE round(value, 2)::text END;
-COMMENT ON FUNCTION po_html(numeric) IS 'an amount for a page of HTML, rounded to two decimals';
+COMMENT ON FUNCTION po_html(numeric) IS 'part of po_report(): an amount for a page of HTML, rounded to two decimals';
 
 CREATE FUNCTION po_report(account_id text) RETURNS text
 	LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 1000000
@@ -2363,7 +2363,7 @@ COMMENT ON FUNCTION po_explain_match(text, text, po_line_type, po_month, numeric
 	IS 'every line item of the account, with the reason why an invoice would be booked on it or not';
 COMMENT ON FUNCTION po_explain_match(po_invoice, integer)
 	IS 'every line item of the account, with the reason why the invoice would be booked on it or not';
-COMMENT ON AGGREGATE po_merge(jsonb) IS 'jsonb objects one over the other: of a key the last value';
+COMMENT ON AGGREGATE po_merge(jsonb) IS 'part of po_explain_invoice(): jsonb objects one over the other, of a key the last value';
 COMMENT ON FUNCTION po_explain_invoice(text, text, text)
 	IS 'why an invoice was booked where it was, with the configuration and the balances of that moment';
 COMMENT ON FUNCTION po_status(po_order) IS 'status of an order today: Active, Suspended, Expired or Suspended-expired';
@@ -2381,7 +2381,7 @@ COMMENT ON FUNCTION po_check_integrity() IS 'where balances, ledger and invoices
 COMMENT ON FUNCTION po_seed_trigger() IS 'trigger of the reference tables: keeps seed rows';
 COMMENT ON FUNCTION po_append_only_trigger() IS 'trigger of po_ledger and po_change_log: rows are only added, and only by po_mgmt';
 COMMENT ON FUNCTION po_stamp_trigger() IS 'trigger of po_account_member and po_notification: fills created_at';
-COMMENT ON FUNCTION po_truncate_trigger() IS 'trigger of orders and books: refuses TRUNCATE';
+COMMENT ON FUNCTION po_truncate_trigger() IS 'trigger of reference data, accounts, orders and books: refuses TRUNCATE';
 COMMENT ON FUNCTION po_statement_trigger() IS 'trigger of po_account, po_order and po_line_item: writes what was booked before the statement';
 COMMENT ON FUNCTION po_account_trigger() IS 'trigger of po_account: checks accounts';
 COMMENT ON FUNCTION po_order_trigger() IS 'trigger of po_order: checks orders and their limit';

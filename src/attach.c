@@ -8,8 +8,10 @@
 #include "postgres.h"
 
 #include "access/table.h"
+#include "catalog/dependency.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_trigger.h"
+#include "commands/extension.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -40,12 +42,11 @@ is_attached(Relation rel, Oid schema)
 }
 
 static bool
-is_own_table(Relation rel, Oid schema)
+is_own_table(Relation rel)
 {
-	for (int i = 0; i < PO_NTABLES; i++)
-		if (po_table_oid(schema, i) == RelationGetRelid(rel))
-			return true;
-	return false;
+	Oid			extension = getExtensionOfObject(RelationRelationId, RelationGetRelid(rel));
+
+	return OidIsValid(extension) && extension == get_extension_oid("po_mgmt", true);
 }
 
 static void
@@ -62,7 +63,7 @@ check_table(Relation rel, Oid schema)
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is a partition", RelationGetRelationName(rel)),
 				 errhint("Attach the partitioned table, and with it all of its partitions.")));
-	if (is_own_table(rel, schema))
+	if (is_own_table(rel))
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is a table of po_mgmt itself", RelationGetRelationName(rel)),

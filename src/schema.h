@@ -2,7 +2,7 @@
  * schema.h
  *		The extension's tables and the places of their columns.
  *
- * Follows sql/po_mgmt--1.0.sql; columns of later versions go to the end of a
+ * Follows sql/po_mgmt--*.sql; columns of later versions go to the end of a
  * table, so that the numbers stay.  test/pgtap/schema.sql holds the two
  * together.
  */
@@ -23,10 +23,13 @@ typedef enum PoTable
 	PO_INVOICE,
 	PO_LEDGER,
 	PO_CHANGE_LOG,
-	PO_NOTIFICATION
+	PO_NOTIFICATION,
+	/* since 1.1: not there until the extension is updated */
+	PO_LEDGER_ARCHIVE,
+	PO_CHANGE_LOG_ARCHIVE
 } PoTable;
 
-#define PO_NTABLES (PO_NOTIFICATION + 1)
+#define PO_NTABLES (PO_CHANGE_LOG_ARCHIVE + 1)
 
 /* the names of our triggers: for each row, and of TRUNCATE */
 #define PO_BEFORE_NAME	"~po_mgmt_before"

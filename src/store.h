@@ -6,7 +6,7 @@
  * match needs, store_scan.c scans indexes for it, store_cache.c keeps accounts
  * in memory, store_past.c reads what there was, store_write.c locks accounts
  * and writes the books, store_notify.c reads what a notification says and
- * writes the outbox.
+ * writes the outbox, store_archive.c moves what is old of the books.
  *
  * All of it works on the tables of one schema, the extension's; callers take
  * it from the function or the trigger that they are (it cannot be moved).
@@ -58,6 +58,7 @@ typedef enum PoStatement
 	PO_READ_CLOSED_FOLLOWER,
 	PO_READ_UNASSOCIATED,
 	PO_READ_REPAIRS,
+	PO_READ_NEXT_CLOSED,
 	PO_READ_ACCOUNT_ENTRY,
 	PO_READ_ACCOUNT_XMIN,
 	PO_READ_NOTICES,
@@ -112,6 +113,8 @@ typedef enum PoStatement
 	PO_WRITE_NOTIFICATIONS,
 	PO_WRITE_REMINDERS,
 	PO_WRITE_CHANGE,
+	PO_ARCHIVE_LEDGER,
+	PO_ARCHIVE_CHANGES,
 	PO_NSTATEMENTS
 } PoStatement;
 
@@ -413,6 +416,13 @@ extern PoNotice *po_read_reminders(Portal cursor, int max, int *nnotices);
 extern uint64 po_write_notifications(Oid schema, PoStatement statement,
 									 const PoNotification *notifications,
 									 int nnotifications);
+
+/* ---- store_archive.c: as the tables' owner, on the newest rows ---- */
+
+/* the first account behind this one that has closed months, or NULL */
+extern text *po_next_closed_account(Oid schema, text *account_id);
+/* the account is locked; the number of rows that were moved */
+extern int64 po_move_to_archive(Oid schema, text *account_id, PoMonth before);
 
 /* ---- store_policy.c ---- */
 

@@ -35,7 +35,9 @@ static const char *const table_names[PO_NTABLES] = {
 	[PO_INVOICE] = "po_invoice",
 	[PO_LEDGER] = "po_ledger",
 	[PO_CHANGE_LOG] = "po_change_log",
-	[PO_NOTIFICATION] = "po_notification"
+	[PO_NOTIFICATION] = "po_notification",
+	[PO_LEDGER_ARCHIVE] = "po_ledger_archive",
+	[PO_CHANGE_LOG_ARCHIVE] = "po_change_log_archive"
 };
 
 /*
@@ -46,6 +48,7 @@ static SPIPlanPtr plans[PO_NSTATEMENTS];
 static Oid	plans_schema = InvalidOid;
 static Oid	plans_type = InvalidOid;
 static NameData plans_name;		/* of the schema, which the texts have */
+static bool plans_archive;		/* do they read the archive? */
 static bool plans_stale = false;
 
 /* the depth of triggers at which the store is writing, or -1 */
@@ -54,7 +57,7 @@ static int	writing_depth = -1;
 /* the same for a purchase on the marketplace */
 static int	purchase_depth = -1;
 
-/* some schema was renamed, dropped or whatever: perhaps ours */
+/* some schema was renamed, dropped or whatever: perhaps ours; or what is in it */
 static void
 schema_changed(Datum arg, int cacheid, uint32 hashvalue)
 {
@@ -65,6 +68,17 @@ void
 po_plan_init(void)
 {
 	CacheRegisterSyscacheCallback(NAMESPACEOID, schema_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(RELNAMENSP, schema_changed, (Datum) 0);
+}
+
+/*
+ * Extensions of 1.0 have no archive.  This library works with them, too: they
+ * get it when they are updated.
+ */
+static bool
+has_archive(Oid schema)
+{
+	return OidIsValid(get_relname_relid(table_names[PO_LEDGER_ARCHIVE], schema));
 }
 
 Oid
@@ -138,6 +152,7 @@ forget_plans(Oid schema)
 	plans_schema = schema;
 	plans_type = own_type(schema, "po_month");
 	namestrcpy(&plans_name, get_namespace_name(schema));
+	plans_archive = has_archive(schema);
 }
 
 static bool
@@ -145,36 +160,50 @@ plans_are_good(Oid schema)
 {
 	if (plans_schema != schema || plans_type != own_type(schema, "po_month"))
 		return false;
-	if (plans_stale && strcmp(get_namespace_name(schema), NameStr(plans_name)) != 0)
+	if (plans_stale && (plans_archive != has_archive(schema) ||
+						strcmp(get_namespace_name(schema), NameStr(plans_name)) != 0))
 		return false;
 	plans_stale = false;
 	return true;
 }
 
-static SPIPlanPtr
-prepare(Oid schema, PoStatement statement)
+/* with the schema's name, and without what is not there: see store_sql.c */
+static char *
+sql_of(Oid schema, PoStatement statement)
 {
-	const PoStatementText *text = &po_statement_texts[statement];
 	const char *prefix = quote_identifier(get_namespace_name(schema));
-	int			nargs = strlen(text->args);
-	Oid			types[PO_MAX_ARGS];
 	StringInfoData sql;
-	SPIPlanPtr	plan;
 
 	initStringInfo(&sql);
-	for (const char *c = text->sql; *c != '\0'; c++)
+	for (const char *c = po_statement_texts[statement].sql; *c != '\0'; c++)
 	{
 		if (c[0] == '@' && c[1] == '.')
 			appendStringInfoString(&sql, prefix);
-		else
+		else if (c[0] != '@' || (c[1] != '{' && c[1] != '}'))
 			appendStringInfoChar(&sql, *c);
+		else if (c[1] == '{' && !plans_archive)
+			c = strstr(c, "@}") + 1;
+		else
+			c++;
 	}
+	return sql.data;
+}
+
+static SPIPlanPtr
+prepare(Oid schema, PoStatement statement)
+{
+	const char *args = po_statement_texts[statement].args;
+	int			nargs = strlen(args);
+	Oid			types[PO_MAX_ARGS];
+	char	   *sql = sql_of(schema, statement);
+	SPIPlanPtr	plan;
+
 	for (int i = 0; i < nargs; i++)
-		types[i] = argument_type(schema, text->args[i]);
+		types[i] = argument_type(schema, args[i]);
 	/* the arguments change nothing in how these are best run */
-	plan = SPI_prepare_cursor(sql.data, nargs, types, CURSOR_OPT_GENERIC_PLAN);
+	plan = SPI_prepare_cursor(sql, nargs, types, CURSOR_OPT_GENERIC_PLAN);
 	if (plan == NULL)
-		elog(ERROR, "could not prepare \"%s\": %s", sql.data,
+		elog(ERROR, "could not prepare \"%s\": %s", sql,
 			 SPI_result_code_string(SPI_result));
 	SPI_keepplan(plan);
 	return plan;
@@ -233,6 +262,10 @@ written_table(PoStatement statement)
 			return PO_NOTIFICATION;
 		case PO_WRITE_CHANGE:
 			return PO_CHANGE_LOG;
+		case PO_ARCHIVE_LEDGER:
+			return PO_LEDGER_ARCHIVE;
+		case PO_ARCHIVE_CHANGES:
+			return PO_CHANGE_LOG_ARCHIVE;
 		case PO_ASSOCIATE:
 		case PO_WRITE_INVOICES:
 			return PO_INVOICE;

@@ -4,7 +4,8 @@
  *
  * They are analysed under the caller's search_path, so all names are
  * qualified, operators too: @ before a dot stands for the extension's schema,
- * EQ for the equality of core's types.  No code lives here.
+ * EQ for the equality of core's types.  What is between @{ and @} is left out
+ * where the extension is of 1.0 and has no archive.  No code lives here.
  */
 #include "postgres.h"
 
@@ -53,13 +54,39 @@
 	" kind, threshold, due_on, recipients, subject, body, created_at)" \
 	" SELECT notification_id, account_id, po_number, line_number, kind, threshold," \
 	" due_on, recipients, subject, body, created_at FROM pg_catalog.unnest($1)"
+
+#define LEDGER_COLUMNS \
+	"entry_id, account_id, line_item_id, po_number, line_number, bill_from, invoice_id," \
+	" entry_kind, amount, balance_after, recorded_at, recorded_by, note"
+
+#define CHANGE_COLUMNS \
+	"change_id, account_id, po_number, line_number, operation, old, new, changed_at," \
+	" changed_by, line_item_id, order_updated_at"
+
+/*
+ * A table with what was archived of it.  Not the views of users, whose
+ * condition would keep a search for one entry from using the indexes; so an
+ * entry that carries forward stands beside the last of those that it is for.
+ */
+#define WITH_ARCHIVE(columns, table) \
+	"(SELECT " columns " FROM @." table \
+	"@{ UNION ALL SELECT " columns " FROM @." table "_archive@})"
+#define LEDGER_ALL	WITH_ARCHIVE(LEDGER_COLUMNS, "po_ledger")
+#define CHANGES_ALL	WITH_ARCHIVE(CHANGE_COLUMNS, "po_change_log")
+
+/* when the archive ends: at a month of the account, or behind its last closed one */
+#define ARCHIVE_END \
+	"SELECT CAST(CAST(CASE WHEN a.closed_through OPERATOR(@.<) $2 THEN a.closed_through OPERATOR(@.+) 1" \
+	" ELSE $2 END AS pg_catalog.date) AS pg_catalog.timestamp) AT TIME ZONE a.time_zone AS at" \
+	" FROM @.po_account a WHERE a.account_id" EQ "$1 AND a.closed_through IS NOT NULL"
+
 /* a key's first change after a time, and what its columns were before */
 #define CHANGES_SINCE(key, of_itself) \
 	"SELECT " key ", (pg_catalog.array_agg(l.operation ORDER BY l.change_id)" \
 	" FILTER (WHERE " of_itself "))[1] AS first," \
 	" (pg_catalog.array_agg(l.order_updated_at ORDER BY l.change_id))[1] AS updated_at," \
 	" @.po_merge(l.old ORDER BY l.change_id DESC) FILTER (WHERE " of_itself ") AS old" \
-	" FROM @.po_change_log l" \
+	" FROM " CHANGES_ALL " l" \
 	" WHERE l.account_id" EQ "$1 AND l.changed_at OPERATOR(pg_catalog.>) $2"
 
 /* what was added since then was not; null where nothing but its line items changed */
@@ -141,7 +168,7 @@ const PoStatementText po_statement_texts[PO_NSTATEMENTS] = {
 		"SELECT invoice_id FROM @.po_invoice WHERE account_id" EQ "$1"
 		" AND po_number" EQ "$2 AND line_item_id" EQ "$3 LIMIT 1"},
 	[PO_READ_ACCOUNT_ENTRY] = {"t",
-		"SELECT 1 FROM @.po_ledger WHERE account_id" EQ "$1 LIMIT 1"},
+		"SELECT 1 FROM " LEDGER_ALL " l WHERE account_id" EQ "$1 LIMIT 1"},
 	[PO_READ_OUTSIDE_PERIOD] = {"ttmm",
 		"SELECT line_number FROM @.po_line_item WHERE account_id" EQ "$1"
 		" AND po_number" EQ "$2 AND (start_month OPERATOR(@.<) $3"
@@ -188,7 +215,8 @@ const PoStatementText po_statement_texts[PO_NSTATEMENTS] = {
 		" FROM @.po_invoice WHERE account_id" EQ "$1 AND line_item_id IS NOT NULL),"
 		" l AS (SELECT line_item_id, bill_from, invoice_id, pg_catalog.max(po_number) AS po_number,"
 		" pg_catalog.max(line_number) AS line_number, pg_catalog.sum(amount) AS amount"
-		" FROM @.po_ledger WHERE account_id" EQ "$1 GROUP BY line_item_id, bill_from, invoice_id),"
+		" FROM " LEDGER_ALL " e WHERE account_id" EQ "$1 AND entry_kind" NE "'carried'"
+		" GROUP BY line_item_id, bill_from, invoice_id),"
 		" of_invoice AS (SELECT COALESCE(v.line_item_id, l.line_item_id) AS line_item_id,"
 		" COALESCE(v.po_number, l.po_number) AS po_number,"
 		" COALESCE(v.line_number, l.line_number) AS line_number,"
@@ -219,6 +247,9 @@ const PoStatementText po_statement_texts[PO_NSTATEMENTS] = {
 		" ORDER BY r.invoice_id, r.bill_from), r.expected"
 		" FROM repair r LEFT JOIN item i ON i.line_item_id" EQ "r.line_item_id"
 		" ORDER BY r.line_item_id, r.invoice_id, r.bill_from"},
+	[PO_READ_NEXT_CLOSED] = {"t",
+		"SELECT account_id FROM @.po_account WHERE account_id OPERATOR(pg_catalog.>) $1"
+		" AND closed_through IS NOT NULL ORDER BY account_id LIMIT 1"},
 	[PO_READ_BALANCES] = {"TI",
 		/* contacts first: without any, this is all that notifications cost */
 		"SELECT m.place, i.balance, i.total_value, CASE WHEN EXISTS"
@@ -388,17 +419,17 @@ const PoStatementText po_statement_texts[PO_NSTATEMENTS] = {
 	 */
 	[PO_READ_ASSOCIATION] = {"tittz",
 		"WITH RECURSIVE half(low, high) AS ("
-		"SELECT pg_catalog.min(entry_id), pg_catalog.max(entry_id) FROM @.po_ledger"
+		"SELECT pg_catalog.min(entry_id), pg_catalog.max(entry_id) FROM " LEDGER_ALL " l"
 		" WHERE account_id" EQ "$1 AND line_item_id" EQ "$2"
 		" UNION ALL"
 		" SELECT CASE WHEN m.early THEN m.entry_id" PLUS "1 ELSE h.low END,"
 		" CASE WHEN m.early THEN h.high ELSE (h.low" PLUS "h.high) OPERATOR(pg_catalog./) 2 END"
 		" FROM half h, LATERAL (SELECT entry_id, recorded_at OPERATOR(pg_catalog.<) $5 AS early"
-		" FROM @.po_ledger WHERE account_id" EQ "$1 AND line_item_id" EQ "$2"
+		" FROM " LEDGER_ALL " l WHERE account_id" EQ "$1 AND line_item_id" EQ "$2"
 		" AND entry_id OPERATOR(pg_catalog.>=) ((h.low" PLUS "h.high) OPERATOR(pg_catalog./) 2)"
 		" ORDER BY entry_id LIMIT 1) m"
 		" WHERE h.low OPERATOR(pg_catalog.<) h.high)"
-		" SELECT l.entry_id, OPERATOR(pg_catalog.-) l.amount, l.note FROM @.po_ledger l"
+		" SELECT l.entry_id, OPERATOR(pg_catalog.-) l.amount, l.note FROM " LEDGER_ALL " l"
 		" WHERE l.account_id" EQ "$1 AND l.line_item_id" EQ "$2"
 		" AND l.entry_id OPERATOR(pg_catalog.>=) (SELECT pg_catalog.max(low) FROM half)"
 		" AND l.bill_from" EQ "$3 AND l.invoice_id" EQ "$4 AND l.entry_kind" EQ "'association'"
@@ -412,7 +443,7 @@ const PoStatementText po_statement_texts[PO_NSTATEMENTS] = {
 		"SELECT p.account_id, p.currency, p.period_basis, p.time_zone, 0, 0, 0,"
 		" NULL::@.po_month, '-infinity'::pg_catalog.timestamptz"
 		" FROM @.po_account a, LATERAL pg_catalog.jsonb_populate_record(a,"
-		" (SELECT @.po_merge(l.old ORDER BY l.change_id DESC) FROM @.po_change_log l"
+		" (SELECT @.po_merge(l.old ORDER BY l.change_id DESC) FROM " CHANGES_ALL " l"
 		" WHERE l.account_id" EQ "$1 AND l.changed_at OPERATOR(pg_catalog.>) $2"
 		" AND l.po_number IS NULL)) p WHERE a.account_id" EQ "$1"},
 	[PO_READ_PAST_ORDERS] = {"tz",
@@ -441,11 +472,11 @@ const PoStatementText po_statement_texts[PO_NSTATEMENTS] = {
 		" ORDER BY p.po_number, p.line_item_id"},
 	/* before an entry, or else at a time; one of history may have begun without entries */
 	[PO_READ_PAST_BALANCE] = {"tizi",
-		"SELECT COALESCE((SELECT balance_after FROM @.po_ledger"
+		"SELECT COALESCE((SELECT balance_after FROM " LEDGER_ALL " l"
 		" WHERE account_id" EQ "$1 AND line_item_id" EQ "$2"
 		" AND CASE WHEN $4" EQ "0 THEN recorded_at OPERATOR(pg_catalog.<=) $3"
 		" ELSE entry_id OPERATOR(pg_catalog.<) $4 END ORDER BY entry_id DESC LIMIT 1),"
-		" (SELECT balance_after OPERATOR(pg_catalog.-) amount FROM @.po_ledger"
+		" (SELECT balance_after OPERATOR(pg_catalog.-) amount FROM " LEDGER_ALL " l"
 		" WHERE account_id" EQ "$1 AND line_item_id" EQ "$2 ORDER BY entry_id LIMIT 1))"},
 	[PO_ADD_ACCOUNT] = {"t",
 		"INSERT INTO @.po_account (account_id) VALUES ($1) ON CONFLICT DO NOTHING"},
@@ -476,11 +507,8 @@ const PoStatementText po_statement_texts[PO_NSTATEMENTS] = {
 		" WHERE i.account_id" EQ "m.account_id AND i.line_item_id" EQ "m.line_item_id"
 		" RETURNING m.place, i.balance"},
 	[PO_WRITE_LEDGER] = {"E",
-		"INSERT INTO @.po_ledger (entry_id, account_id, line_item_id, po_number,"
-		" line_number, bill_from, invoice_id, entry_kind, amount, balance_after,"
-		" recorded_at, recorded_by, note) SELECT entry_id, account_id, line_item_id,"
-		" po_number, line_number, bill_from, invoice_id, entry_kind, amount,"
-		" balance_after, recorded_at, recorded_by, note FROM pg_catalog.unnest($1)"},
+		"INSERT INTO @.po_ledger (" LEDGER_COLUMNS ")"
+		" SELECT " LEDGER_COLUMNS " FROM pg_catalog.unnest($1)"},
 	[PO_WRITE_NOTIFICATIONS] = {"O", WRITE_NOTIFICATIONS},
 	[PO_WRITE_REMINDERS] = {"O", WRITE_NOTIFICATIONS
 		" ON CONFLICT (account_id, po_number, due_on) WHERE kind" EQ "'expiration' DO NOTHING"},
@@ -495,4 +523,36 @@ const PoStatementText po_statement_texts[PO_NSTATEMENTS] = {
 		" WHERE o.account_id" EQ "$2 AND o.po_number" EQ "$3) END"
 		" FROM (SELECT pg_catalog.to_jsonb($6) OPERATOR(pg_catalog.-) " NOT_LOGGED " AS old,"
 		" pg_catalog.to_jsonb($7) OPERATOR(pg_catalog.-) " NOT_LOGGED " AS new) r"},
+	/*
+	 * What is moved of a line item's entries leaves one, which has the last
+	 * one's place: not of a line item that was deleted, when all are moved.
+	 * Where nothing is new, what was carried stays.
+	 */
+	[PO_ARCHIVE_LEDGER] = {"tmt",
+		"WITH archive AS MATERIALIZED (" ARCHIVE_END "),"
+		" old AS (DELETE FROM @.po_ledger l USING archive x WHERE l.account_id" EQ "$1"
+		" AND l.recorded_at OPERATOR(pg_catalog.<) x.at AND l.line_item_id" EQ "ANY"
+		" (SELECT o.line_item_id FROM @.po_ledger o, archive y WHERE o.account_id" EQ "$1"
+		" AND o.recorded_at OPERATOR(pg_catalog.<) y.at AND o.entry_kind" NE "'carried')"
+		" RETURNING l.*),"
+		" moved AS (INSERT INTO @.po_ledger_archive (" LEDGER_COLUMNS ")"
+		" SELECT " LEDGER_COLUMNS " FROM old WHERE entry_kind" NE "'carried' RETURNING 1),"
+		" total AS (SELECT line_item_id, pg_catalog.max(entry_id) AS entry_id,"
+		" pg_catalog.sum(amount) AS amount FROM old GROUP BY line_item_id),"
+		" carried AS (INSERT INTO @.po_ledger (" LEDGER_COLUMNS ")"
+		" SELECT o.entry_id, o.account_id, o.line_item_id, o.po_number, o.line_number, NULL, NULL,"
+		" 'carried', t.amount, o.balance_after, o.recorded_at, $3, 'entries up to here are in po_ledger_archive'"
+		" FROM total t JOIN old o ON o.line_item_id" EQ "t.line_item_id AND o.entry_id" EQ "t.entry_id"
+		" WHERE EXISTS (SELECT FROM @.po_line_item i WHERE i.account_id" EQ "$1"
+		" AND i.line_item_id" EQ "t.line_item_id)"
+		" OR EXISTS (SELECT FROM @.po_ledger l, archive x WHERE l.account_id" EQ "$1"
+		" AND l.line_item_id" EQ "t.line_item_id AND l.recorded_at OPERATOR(pg_catalog.>=) x.at))"
+		" SELECT pg_catalog.count(*) FROM moved"},
+	[PO_ARCHIVE_CHANGES] = {"tm",
+		"WITH archive AS MATERIALIZED (" ARCHIVE_END "),"
+		" old AS (DELETE FROM @.po_change_log l USING archive x WHERE l.account_id" EQ "$1"
+		" AND l.changed_at OPERATOR(pg_catalog.<) x.at RETURNING l.*),"
+		" moved AS (INSERT INTO @.po_change_log_archive (" CHANGE_COLUMNS ")"
+		" SELECT " CHANGE_COLUMNS " FROM old RETURNING 1)"
+		" SELECT pg_catalog.count(*) FROM moved"},
 };

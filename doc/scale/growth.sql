@@ -57,4 +57,14 @@ SELECT s.relation::regclass AS "table", c.reltuples::bigint AS rows,
 FROM size_before s JOIN pg_class c ON c.oid = s.relation
 WHERE pg_relation_size(c.oid) > s.heap
 ORDER BY c.reltuples DESC, 1;
+
+-- the year is closed and archived
+UPDATE po_account SET closed_through = '9999-01';
+CHECKPOINT;
+SELECT pg_current_wal_insert_lsn() AS start \gset
+SELECT po_archive('9999-12') AS moved \gset
+INSERT INTO wal SELECT 'a row of ledger or change log that is archived', pg_temp.wal(:'start') / :moved;
+VACUUM ANALYZE;
+SELECT c.relname AS "table", c.reltuples::bigint AS rows, pg_relation_size(c.oid) AS heap_bytes, pg_indexes_size(c.oid) AS index_bytes
+FROM pg_class c WHERE c.relname IN ('po_ledger', 'po_ledger_archive', 'po_change_log', 'po_change_log_archive') AND c.relkind = 'r' ORDER BY 1;
 SELECT what, round(bytes) AS wal_bytes FROM wal;

@@ -19,6 +19,9 @@
 CREATE SCHEMA model;
 SET search_path = model;
 
+CREATE FUNCTION this_month() RETURNS text LANGUAGE sql STABLE AS
+$$ SELECT to_char(po.po_now() AT TIME ZONE 'UTC', 'YYYY-MM') $$;
+
 CREATE TABLE po_account (
 	account_id text COLLATE "C" PRIMARY KEY,
 	currency text NOT NULL DEFAULT 'USD',
@@ -89,7 +92,9 @@ CREATE TABLE po_ledger (
 	bill_from text,
 	invoice_id text,
 	entry_kind text NOT NULL,
-	amount numeric NOT NULL
+	amount numeric NOT NULL,
+	month text COLLATE "C" NOT NULL DEFAULT model.this_month(),
+	archived boolean NOT NULL DEFAULT false
 );
 CREATE TABLE po_contact (
 	account_id text NOT NULL,
@@ -112,7 +117,9 @@ CREATE TABLE po_change_log (
 	operation text NOT NULL,
 	old jsonb,
 	new jsonb,
-	change bigint NOT NULL
+	change bigint NOT NULL,
+	month text COLLATE "C" NOT NULL DEFAULT model.this_month(),
+	archived boolean NOT NULL DEFAULT false
 );
 CREATE VIEW po_taxonomy AS SELECT line_type::text, out_of_cycle_only FROM po.po_taxonomy;
 CREATE VIEW po_seller_alias AS SELECT alias, bill_from, enabled FROM po.po_seller_alias;
@@ -847,6 +854,13 @@ BEGIN
 			DELETE FROM model.po_order x WHERE x.account_id = o.account_id AND x.po_number = o.po_number;
 			PERFORM model.log(o.account_id, o.po_number, NULL, to_jsonb(o), NULL);
 		END LOOP;
+	WHEN 'archive' THEN		-- what was recorded in closed months before a month, of an account or of all
+		UPDATE model.po_ledger l SET archived = true FROM model.po_account a
+		WHERE a.account_id = l.account_id AND a.account_id = coalesce(r->>'account_id', a.account_id)
+		AND l.month < r->>'before' AND l.month <= a.closed_through;		-- entries archived
+		UPDATE model.po_change_log l SET archived = true FROM model.po_account a
+		WHERE a.account_id = l.account_id AND a.account_id = coalesce(r->>'account_id', a.account_id)
+		AND l.month < r->>'before' AND l.month <= a.closed_through;		-- changes archived
 	WHEN 'contact' THEN
 		IF NOT EXISTS (SELECT FROM model.po_order x WHERE x.account_id = r->>'account_id' AND x.po_number = r->>'po_number') THEN
 			PERFORM model.fail('23503', 'no order');
@@ -920,6 +934,22 @@ SELECT 'ledger ' || l.account_id || ' ' || coalesce(their_id::text, '?') || ' ' 
 FROM model.po_ledger l LEFT JOIN model.theirs t USING (line_item_id)
 GROUP BY l.account_id, their_id, bill_from, invoice_id, entry_kind
 UNION ALL
+SELECT 'archive ' || l.account_id || ' ' || coalesce(their_id::text, '?'), count(*) || ' of ' || trim_scale(sum(amount))
+FROM model.po_ledger l LEFT JOIN model.theirs t USING (line_item_id)
+WHERE archived
+GROUP BY l.account_id, their_id
+UNION ALL		-- the ledger alone has as many entries as are not archived, and adds up to what all of them do
+SELECT 'ledger ' || l.account_id || ' ' || coalesce(their_id::text, '?'),
+	count(*) FILTER (WHERE NOT archived) || ' of ' || trim_scale(sum(amount))
+FROM model.po_ledger l LEFT JOIN model.theirs t USING (line_item_id)
+WHERE NOT archived OR EXISTS (SELECT FROM model.po_line_item i WHERE i.line_item_id = l.line_item_id)
+	OR EXISTS (SELECT FROM model.po_ledger x WHERE x.line_item_id = l.line_item_id AND NOT x.archived)
+GROUP BY l.account_id, their_id
+UNION ALL
+SELECT 'changes ' || account_id, count(*) FILTER (WHERE archived) || ' of them archived'
+FROM model.po_change_log
+GROUP BY account_id
+UNION ALL
 SELECT 'notifications ' || account_id || ' ' || po_number || ' ' || line_number,
 	string_agg(trim_scale(threshold) || ' ' || recipients::text, ', ' ORDER BY notification_id)
 FROM model.po_notification
@@ -953,8 +983,22 @@ FROM po.po_invoice
 UNION ALL
 SELECT 'ledger ' || account_id || ' ' || line_item_id || ' ' || coalesce(bill_from, '-') || ' '
 	|| coalesce(invoice_id, '-') || ' ' || entry_kind, count(*) || ' of ' || trim_scale(sum(amount))
-FROM po.po_ledger
+FROM po.po_ledger_all
 GROUP BY account_id, line_item_id, bill_from, invoice_id, entry_kind
+UNION ALL
+SELECT 'archive ' || account_id || ' ' || line_item_id, count(*) || ' of ' || trim_scale(sum(amount))
+FROM po.po_ledger_archive
+GROUP BY account_id, line_item_id
+UNION ALL
+SELECT 'ledger ' || account_id || ' ' || line_item_id,
+	count(*) FILTER (WHERE entry_kind <> 'carried') || ' of ' || trim_scale(sum(amount))
+FROM po.po_ledger
+GROUP BY account_id, line_item_id
+UNION ALL
+SELECT 'changes ' || account_id, count(archived) || ' of them archived'
+FROM po.po_change_log_all l
+LEFT JOIN (SELECT change_id AS archived FROM po.po_change_log_archive) a ON a.archived = l.change_id
+GROUP BY account_id
 UNION ALL
 SELECT 'notifications ' || account_id || ' ' || po_number || ' ' || line_number,
 	string_agg(trim_scale(threshold) || ' ' || recipients::text, ', ' ORDER BY notification_id)
@@ -963,7 +1007,7 @@ GROUP BY account_id, po_number, line_number
 UNION ALL
 SELECT concat_ws(' ', 'change', account_id, coalesce(po_number, '-'), coalesce(line_number, '-')),
 	string_agg(concat_ws(' ', operation, old - not_modelled, new - not_modelled), E'\n' ORDER BY change_id)
-FROM po.po_change_log, (SELECT '{line_item_id,agreement_moved_to,ship_to,source,tags}'::text[] AS not_modelled) n
+FROM po.po_change_log_all, (SELECT '{line_item_id,agreement_moved_to,ship_to,source,tags}'::text[] AS not_modelled) n
 GROUP BY account_id, po_number, line_number;
 
 /* null if both have the same; else where they differ */

@@ -231,7 +231,7 @@ SELECT throws_ok($$SELECT po_explain_invoice('H', 'AWS Inc.', 'nope')$$, 'P0002'
 SELECT is((SELECT count(*)::int FROM po_explain_invoice('H', 'Amazon Web Services, Inc.', '1')), 1, 'the seller by another name');
 INSERT INTO po_invoice (account_id, bill_from, invoice_id, line_type, billing_month, amount) VALUES ('nobody', 'AWS Inc.', '1', 'usage', '2026-02', 10);
 SELECT same($$SELECT po_number, rank, outcome, stage, reason FROM po_explain_invoice('nobody', 'AWS Inc.', '1')$$, $$VALUES (NULL::text, NULL::int, 'rejected', NULL::text, 'Account nobody is not known: it has no purchase orders.')$$, 'an account that is not known');
-GRANT SELECT ON po_account, po_order, po_line_item, po_invoice, po_ledger, po_seller_alias, po_taxonomy TO po_t_editor;
+GRANT SELECT ON po_account, po_order, po_line_item, po_invoice, po_ledger, po_ledger_archive, po_change_log_archive, po_seller_alias, po_taxonomy TO po_t_editor;
 SET LOCAL ROLE po_t_editor;
 SELECT throws_ok($$SELECT po_explain_invoice('H', 'AWS Inc.', '1')$$, '42501', 'permission denied for table po_change_log', 'it reads as the caller');
 RESET ROLE;

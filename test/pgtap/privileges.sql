@@ -1,7 +1,7 @@
 -- test/pgtap/privileges.sql: who may do what, as unprivileged roles; row security, columns,
 -- search_path, history, and what errors do not show.
 BEGIN;
-SELECT plan(224);
+SELECT plan(239);
 SET LOCAL client_min_messages = warning;
 
 CREATE ROLE po_t_none;   -- nothing
@@ -11,7 +11,7 @@ CREATE ROLE po_t_policy; -- SELECT, under row security that lets everything thro
 CREATE ROLE po_t_writer; -- INSERT only
 CREATE ROLE po_t_all;    -- all privileges, not the owner
 CREATE ROLE po_t_owner;
-CREATE TEMP TABLE tables AS SELECT unnest('{po_account,po_order,po_line_item,po_contact,po_account_member,po_invoice,po_ledger,po_change_log,po_notification,po_seller,po_seller_alias,po_taxonomy,po_seller_line_type}'::text[]) AS t;
+CREATE TEMP TABLE tables AS SELECT unnest('{po_account,po_order,po_line_item,po_contact,po_account_member,po_invoice,po_ledger,po_change_log,po_ledger_archive,po_change_log_archive,po_notification,po_seller,po_seller_alias,po_taxonomy,po_seller_line_type}'::text[]) AS t;
 CREATE TEMP TABLE seeds AS SELECT t FROM tables WHERE t ~ 'seller|taxonomy';
 GRANT SELECT ON tables, seeds TO PUBLIC;
 DO $$ DECLARE s text; BEGIN s := (SELECT nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = extnamespace WHERE extname = 'po_mgmt');
@@ -63,10 +63,10 @@ SELECT is(tried('po_t_none', format(s, t)), '42501 permission denied for table '
 WHERE NOT (s ~ 'SELECT' AND t IN (SELECT * FROM seeds));
 SELECT is(tried('po_t_none', format('INSERT INTO %s DEFAULT VALUES', t)), '42501 permission denied for table ' || t, 'INSERT INTO ' || t) FROM tables;
 SELECT isnt(tried('po_t_none', 'SELECT count(*) FROM ' || t), '0', 'everybody may read ' || t) FROM seeds;
+SELECT matches(tried('po_t_none', 'SELECT violation FROM po_check_integrity()'), '^42501 permission denied for table po_', 'po_check_integrity() reads as the caller');
 SELECT is(tried('po_t_none', s), e, s) FROM (VALUES
 	('SELECT rank FROM po_match_invoice(''A'', ''AWS Inc.'', ''usage'', ''2026-02'', 1)', '42501 permission denied for table po_account'),
 	('SELECT rank FROM po_explain_match(''A'', ''AWS Inc.'', ''usage'', ''2026-02'', 1)', '42501 permission denied for table po_account'),
-	('SELECT violation FROM po_check_integrity()', '42501 permission denied for table po_invoice'),
 	('SELECT po_today(''A'')', '42501 permission denied for table po_account'),
 	('SELECT po_suspend(''A'', ''P1'')', '42501 permission denied for function po_suspend'),
 	('SELECT po_activate(''A'', ''P1'')', '42501 permission denied for function po_activate'),
@@ -114,6 +114,10 @@ SELECT is(tried('po_t_all', s), e, s) FROM (VALUES
 	('UPDATE po_ledger SET amount = 0', '42501 UPDATE on "po_ledger" is not allowed'), ('DELETE FROM po_ledger', '42501 DELETE on "po_ledger" is not allowed'),
 	('INSERT INTO po_ledger (entry_id, account_id, line_item_id, po_number, line_number, entry_kind, amount, recorded_by) VALUES (1, ''A'', 1, ''P'', ''1'', ''edited'', 1, ''x'')', '42501 INSERT on "po_ledger" is not allowed'),
 	('TRUNCATE po_ledger', '0A000 TRUNCATE on "po_ledger" is not allowed'),
+	('INSERT INTO po_ledger_archive (entry_id, account_id, line_item_id, po_number, line_number, entry_kind, amount, recorded_by) VALUES (1, ''A'', 1, ''P'', ''1'', ''edited'', 1, ''x'')', '42501 INSERT on "po_ledger_archive" is not allowed'),
+	('TRUNCATE po_ledger_archive', '0A000 TRUNCATE on "po_ledger_archive" is not allowed'), ('TRUNCATE po_change_log_archive', '0A000 TRUNCATE on "po_change_log_archive" is not allowed'),
+	('INSERT INTO po_change_log_archive (change_id, account_id, po_number, operation, changed_by) VALUES (1, ''A'', ''P'', ''update'', ''x'')', '42501 INSERT on "po_change_log_archive" is not allowed'),
+	('SELECT po_archive(''2026-01'')', '42501 permission denied for function po_archive'),
 	('INSERT INTO po_change_log (change_id, account_id, po_number, operation, changed_by) VALUES (1, ''A'', ''P'', ''update'', ''x'')', '42501 INSERT on "po_change_log" is not allowed')) v(s, e);
 
 --
@@ -129,7 +133,9 @@ INSERT INTO history VALUES
 	('po_invoice', 'recorded_at', $$INSERT INTO po_invoice (account_id, bill_from, invoice_id, kind, line_type, billing_month, issued_on, amount, currency, recorded_at) VALUES ('H', 'AWS Inc.', 'H1', 'invoice', 'usage', '2020-02', '2020-03-01', 5, 'USD', '2020-03-01')$$),
 	('po_notification', 'created_at', $$INSERT INTO po_notification (notification_id, account_id, po_number, kind, recipients, subject, body, created_at) VALUES (-1, 'H', '1', 'balance', '{a@b}', 's', 'b', '2020-01-01')$$),
 	('po_ledger', 'recorded_at', $$INSERT INTO po_ledger (entry_id, account_id, line_item_id, po_number, line_number, entry_kind, amount, balance_after, recorded_at, recorded_by) VALUES (-1, 'H', -5, '1', '1', 'opening', 10, 10, '2020-01-01', 'x')$$),
-	('po_change_log', 'changed_at', $$INSERT INTO po_change_log (change_id, account_id, po_number, operation, changed_at, changed_by) VALUES (-1, 'H', '1', 'insert', '2020-01-01', 'x')$$);
+	('po_change_log', 'changed_at', $$INSERT INTO po_change_log (change_id, account_id, po_number, operation, changed_at, changed_by) VALUES (-1, 'H', '1', 'insert', '2020-01-01', 'x')$$),
+	('po_ledger_archive', 'recorded_at', $$INSERT INTO po_ledger_archive (entry_id, account_id, line_item_id, po_number, line_number, entry_kind, amount, balance_after, recorded_at, recorded_by) VALUES (-2, 'H', -6, '1', '1', 'opening', 10, 10, '2020-01-01', 'x')$$),
+	('po_change_log_archive', 'changed_at', $$INSERT INTO po_change_log_archive (change_id, account_id, po_number, operation, changed_at, changed_by) VALUES (-2, 'H', '1', 'insert', '2020-01-01', 'x')$$);
 SELECT is(tried('po_t_all', statement), format('42501 column "%s" of "%s" is written by po_mgmt only', c, t), t || ': history is refused to others') FROM history;
 -- from here on an ordinary role is the owner
 DO $$ DECLARE n text; BEGIN

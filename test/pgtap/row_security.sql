@@ -33,6 +33,10 @@ INSERT INTO po_invoice (account_id, bill_from, invoice_id, line_type, billing_mo
 INSERT INTO po_account_member (member_account_id, account_id) VALUES ('MA', 'A'), ('MB', 'B');
 INSERT INTO po_notification (notification_id, account_id, po_number, kind, recipients, subject, body) VALUES (-1, 'A', 'P', 'balance', '{}', '', ''), (-1, 'B', 'P', 'balance', '{}', '', '');
 INSERT INTO po_change_log (change_id, account_id, po_number, operation, changed_at, changed_by) VALUES (-1, 'A', 'P', 'insert', now(), 'x'), (-1, 'B', 'P', 'insert', now(), 'x');
+UPDATE po_account SET closed_through = '9999-01';
+SELECT cmp_ok(po_archive('9999-12'), '>', 10::bigint, 'the archive is not empty');
+UPDATE po_account SET closed_through = NULL;
+INSERT INTO po_change_log (change_id, account_id, po_number, operation, changed_at, changed_by) VALUES (-2, 'A', 'P', 'insert', now(), 'x'), (-2, 'B', 'P', 'insert', now(), 'x');
 UPDATE po_account SET closed_through = '2020-12' WHERE account_id = 'B';
 CREATE ROLE po_t_tenant;
 DO $$ DECLARE r record; BEGIN

@@ -2,10 +2,10 @@
 -- functions, comments, privileges.
 --
 -- The columns are written out here from the contract and from nothing else. This test holds
--- src/schema.h and sql/po_mgmt--1.0.sql together: the C code reads columns by the numbers of its
+-- src/schema.h and sql/po_mgmt--*.sql together: the C code reads columns by the numbers of its
 -- enums, so the list below is compared with the catalogue and then with the header itself.
 BEGIN;
-SELECT plan(70);
+SELECT plan(72);
 
 CREATE TEMP VIEW ext AS
 	SELECT d.classid, d.objid FROM pg_depend d
@@ -61,6 +61,12 @@ INSERT INTO want VALUES
 	'line_number text !', 'bill_from text', 'invoice_id text', 'entry_kind text !', 'amount numeric !',
 	'balance_after numeric', 'recorded_at timestamp with time zone !', 'recorded_by text !', 'note text']),
 ('po_change_log', ARRAY['change_id bigint !', 'account_id text !', 'po_number text', 'line_number text',
+	'operation text !', 'old jsonb', 'new jsonb', 'changed_at timestamp with time zone !', 'changed_by text !',
+	'line_item_id bigint', 'order_updated_at timestamp with time zone']),
+('po_ledger_archive', ARRAY['entry_id bigint !', 'account_id text !', 'line_item_id bigint !', 'po_number text !',
+	'line_number text !', 'bill_from text', 'invoice_id text', 'entry_kind text !', 'amount numeric !',
+	'balance_after numeric', 'recorded_at timestamp with time zone !', 'recorded_by text !', 'note text']),
+('po_change_log_archive', ARRAY['change_id bigint !', 'account_id text !', 'po_number text', 'line_number text',
 	'operation text !', 'old jsonb', 'new jsonb', 'changed_at timestamp with time zone !', 'changed_by text !',
 	'line_item_id bigint', 'order_updated_at timestamp with time zone']),
 ('po_notification', ARRAY['notification_id bigint !', 'account_id text !', 'po_number text !', 'line_number text',
@@ -139,6 +145,8 @@ SELECT set_eq('SELECT key FROM keys', ARRAY[
 	'po_invoice PRIMARY KEY (account_id, bill_from, invoice_id)',
 	'po_ledger PRIMARY KEY (account_id, line_item_id, entry_id)',
 	'po_change_log PRIMARY KEY (account_id, change_id)',
+	'po_ledger_archive PRIMARY KEY (account_id, line_item_id, entry_id)',
+	'po_change_log_archive PRIMARY KEY (account_id, change_id)',
 	'po_notification PRIMARY KEY (account_id, notification_id)',
 	'po_row_security PRIMARY KEY (setting)',
 	'po_notification FOREIGN KEY (account_id, po_number) REFERENCES po_order(account_id, po_number) ON DELETE CASCADE'
@@ -153,7 +161,7 @@ SELECT has_index('po_line_item', 'po_line_item_match', '{account_id,po_number,li
 SELECT is_empty($$SELECT t.name FROM ext_tables t WHERE EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = t.oid)
 	OR EXISTS (SELECT FROM pg_inherits i WHERE t.oid IN (i.inhrelid, i.inhparent))$$, 'tables are plain tables');
 SELECT set_eq($$SELECT c.relname::text FROM ext JOIN pg_class c ON c.oid = objid AND classid = 'pg_class'::regclass WHERE c.relkind IN ('v', 'm')$$,
-	'{po_dashboard,po_line_item_status,po_order_invoice,po_unassociated_invoice,po_monthly_spend,po_forecast,po_focus_invoice_detail,po_attachment}'::text[], 'the views, and no others');
+	'{po_dashboard,po_line_item_status,po_order_invoice,po_unassociated_invoice,po_monthly_spend,po_forecast,po_focus_invoice_detail,po_attachment,po_ledger_all,po_change_log_all}'::text[], 'the views, and no others');
 SELECT set_eq($$SELECT c.relname::text || ' ' || a.attrelid::regclass || '.' || a.attname
 	FROM ext JOIN pg_class c ON c.oid = objid AND classid = 'pg_class'::regclass AND c.relkind = 'S'
 	LEFT JOIN pg_depend d ON d.objid = c.oid AND d.deptype = 'a' AND d.classid = 'pg_class'::regclass
@@ -282,6 +290,7 @@ INSERT INTO want_functions VALUES
 	('po_rematch_invoice(account_id text, bill_from text, invoice_id text, force boolean DEFAULT false) -> po_invoice c volatile unsafe'),
 	('po_rematch_unassociated(account_id text DEFAULT NULL::text) -> bigint c volatile unsafe'),
 	('po_repair(account_id text) -> bigint c volatile unsafe'),
+	('po_archive(before po_month, account_id text DEFAULT NULL::text) -> bigint c volatile unsafe'),
 	('po_attach(invoices regclass, columns jsonb) -> void c volatile strict unsafe'),
 	('po_detach(invoices regclass) -> void c volatile strict unsafe'),
 	('po_attach_existing(IN invoices regclass, IN batch integer DEFAULT 10000) ->  c volatile unsafe'),
@@ -341,7 +350,7 @@ SELECT is_empty($$SELECT pg_describe_object(classid, objid, 0) FROM ext
 SELECT set_eq($$SELECT proname::text FROM ext_functions WHERE NOT has_function_privilege('public', oid, 'EXECUTE')$$, $$
 	SELECT proname::text FROM ext_functions WHERE prorettype = 'trigger'::regtype
 	UNION VALUES ('po_suspend'), ('po_activate'), ('po_extend'), ('po_copy_order'), ('po_move_member'), ('po_marketplace_purchase'), ('po_marketplace_payment'), ('po_marketplace_change_order'), ('po_assign_invoice'), ('po_release_invoice'), ('po_void_invoice'),
-		('po_rematch_invoice'), ('po_rematch_unassociated'), ('po_repair'), ('po_attach'), ('po_detach'), ('po_attach_existing'), ('po_scan_expirations'), ('po_schedule'), ('po_enable_row_security')$$, 'EXECUTE is revoked from PUBLIC on what changes something, and on trigger functions');
+		('po_rematch_invoice'), ('po_rematch_unassociated'), ('po_repair'), ('po_archive'), ('po_attach'), ('po_detach'), ('po_attach_existing'), ('po_scan_expirations'), ('po_schedule'), ('po_enable_row_security')$$, 'EXECUTE is revoked from PUBLIC on what changes something, and on trigger functions');
 SELECT is_empty($$SELECT oid::regprocedure FROM ext_functions WHERE provolatile = 'v' AND has_function_privilege('public', oid, 'EXECUTE')$$,
 	'nothing volatile may be executed by PUBLIC');
 SELECT set_eq($$SELECT c.relname || ' ' || x.privilege_type FROM ext JOIN pg_class c ON c.oid = objid AND classid = 'pg_class'::regclass,
@@ -355,8 +364,8 @@ SELECT is_empty($$SELECT name FROM ext_tables t JOIN pg_class c ON c.oid = t.oid
 --
 \set control `cat po_mgmt.control`
 SELECT matches(:'control'::text, '(?n)^superuser = true$', 'for superusers');
-SELECT matches(:'control'::text, '(?n)^trusted = false$', 'not trusted in 1.0');
-SELECT is((SELECT extrelocatable || ' ' || extversion FROM pg_extension WHERE extname = 'po_mgmt'), 'false 1.0', 'not relocatable; version 1.0');
+SELECT matches(:'control'::text, '(?n)^trusted = false$', 'not trusted');
+SELECT is((SELECT extrelocatable || ' ' || extversion FROM pg_extension WHERE extname = 'po_mgmt'), 'false 1.1', 'not relocatable; version 1.1');
 SELECT set_eq($$SELECT unnest(extconfig)::regclass::text FROM pg_extension WHERE extname = 'po_mgmt'$$, $$
 	SELECT c.relname::text FROM ext JOIN pg_class c ON c.oid = objid AND classid = 'pg_class'::regclass WHERE c.relkind IN ('r', 'S')$$,
 	'every table and every sequence is dumped');

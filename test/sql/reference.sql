@@ -222,6 +222,8 @@ FROM po_line_item WHERE account_id = '777788889999' AND po_number = 'PO-2026' OR
 
 SELECT count(*) FROM po_check_integrity() WHERE account_id = '777788889999';
 
+SELECT po_archive('0001-02');
+
 SET LOCAL session_replication_role = replica; -- no triggers
 UPDATE po_line_item SET balance = 1 WHERE account_id = '777788889999' AND po_number = 'PO-Q1';
 SET LOCAL session_replication_role = origin;

@@ -36,33 +36,6 @@ sub cluster
 	return $node;
 }
 
-# the extension's objects with all that the catalog says of them, without OIDs
-sub catalog
-{
-	my ($node, $db, $schema) = @_;
-	return in_schema($node, $db, $schema, q{
-		CREATE TEMP VIEW members AS SELECT d.classid, d.objid FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
-			WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' AND e.extname = 'po_mgmt';
-		SELECT pg_describe_object(classid, objid, 0), obj_description(objid, classid::regclass::name) FROM members
-			-- from 17 on types of tables and arrays are members, too
-			WHERE NOT EXISTS (SELECT FROM pg_type t WHERE t.oid = objid AND classid = 'pg_type'::regclass
-				AND (t.typcategory = 'A' OR EXISTS (SELECT FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind <> 'c'))) ORDER BY 1;
-		SELECT objid::regclass, attname, format_type(atttypid, atttypmod), attnotnull, attgenerated, pg_get_expr(adbin, adrelid), attcollation::regcollation
-			FROM members JOIN pg_attribute ON attrelid = objid AND attnum > 0 LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
-			WHERE classid = 'pg_class'::regclass ORDER BY 1, attnum;
-		SELECT objid::regclass, c.reloptions, c.relrowsecurity, c.relacl::text FROM members JOIN pg_class c ON c.oid = objid AND classid = 'pg_class'::regclass ORDER BY 1;
-		SELECT p.oid::regprocedure, pg_get_function_arguments(p.oid), pg_get_function_result(p.oid), p.prokind, p.provolatile, p.proparallel, p.proisstrict, p.prosecdef,
-			p.proleakproof, p.procost, p.prorows, p.proconfig, p.prosupport, p.probin, p.prosrc, p.proacl::text, (SELECT lanname FROM pg_language l WHERE l.oid = p.prolang)
-			FROM members JOIN pg_proc p ON p.oid = objid AND classid = 'pg_proc'::regclass ORDER BY 1;
-		SELECT k.conrelid::regclass, k.conname, pg_get_constraintdef(k.oid) FROM members JOIN pg_constraint k ON k.conrelid = objid AND classid = 'pg_class'::regclass
-			WHERE k.contype <> 'n' ORDER BY 1, 2;
-		SELECT indexrelid::regclass, pg_get_indexdef(indexrelid), indisvalid FROM members JOIN pg_index ON indrelid = objid AND classid = 'pg_class'::regclass ORDER BY 1;
-		SELECT pg_get_triggerdef(t.oid), t.tgenabled FROM members JOIN pg_trigger t ON t.tgrelid = objid AND classid = 'pg_class'::regclass
-			WHERE NOT t.tgisinternal ORDER BY 1;
-		SELECT extversion, array_length(extconfig, 1), extrelocatable FROM pg_extension WHERE extname = 'po_mgmt';
-		SELECT c::regclass FROM pg_extension, unnest(extconfig) c WHERE extname = 'po_mgmt' ORDER BY c::regclass::text});
-}
-
 my %schemas = (books => 'public', books_odd => 'Odd Name');
 my (%content, %worked, %errors);
 
@@ -82,12 +55,14 @@ for my $db (sort keys %schemas)
 	$old->safe_psql($db, 'CREATE SCHEMA ' . quoted($schema)) unless $schema eq 'public';
 	$old->safe_psql($db, 'CREATE EXTENSION po_mgmt SCHEMA ' . quoted($schema));
 	populate($old, $db, $schema, $seed);
+	archive($old, $db, $schema);
 	in_schema($old, $db, $schema, q{
 		CREATE ROLE po_viewer;
 		GRANT SELECT ON po_order, po_line_item TO po_viewer;
 		CREATE VIEW own_view AS SELECT po_number, po_status(o) FROM po_order o}) if $schema eq 'public';
 	$content{$db} = content($old, $db, $schema);
 	like($content{$db}{po_order}, qr/ACTIVE/, "$schema: the original has rows");
+	like($content{$db}{po_ledger_archive}, qr/association/, "$schema: in the archive, too");
 	$old->safe_psql('postgres', "DROP DATABASE ${db}_copy; CREATE DATABASE ${db}_copy TEMPLATE $db");
 	$worked{$db} = work($old, "${db}_copy", $schema);
 	$errors{$db} = refused($old, "${db}_copy", $schema);

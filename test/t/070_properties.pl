@@ -1,9 +1,9 @@
 # 070_properties.pl: random sequences of everything that moves a balance, in the extension and
 # in a naive model of it (test/naive/model.sql, plain SQL, one row after another). After every
 # step both have to have the same: the association of every invoice, every balance, the ledger's
-# entries by line item, invoice and kind, the notifications of each line item in their order, the
-# change log, the recency of orders, the error if there was one; and po_check_integrity() finds
-# nothing. Every now and then po_explain_invoice() has to explain what is booked.
+# entries by line item, invoice and kind, what of it is in the archive, the notifications of each
+# line item in their order, the change log, the recency of orders, the error if there was one; and
+# po_check_integrity() finds nothing. An episode lasts half a year by the clock. Every now and then po_explain_invoice() has to explain what is booked.
 #
 #   PO_SEED=42       the seed; random by default, always printed
 #   PO_SCALE=5       five times the work (1: at least 1,200 operations, 3 wrong models)
@@ -491,6 +491,14 @@ sub account_op
 	return { op => \%op, sql => 'UPDATE po.po_account SET ' . set_list($set) . ' WHERE account_id = ' . quoted($op{account_id}) };
 }
 
+sub archive_op
+{
+	my %op = (op => 'archive', before => pick('2026-02', '2026-03', '2026-04', '2026-07', '2026-07'));
+	$op{account_id} = account() if often(60);
+	return { op => \%op, call => 1,
+		sql => 'SELECT po.po_archive(' . quoted($op{before}) . ($op{account_id} ? ', ' . quoted($op{account_id}) : '') . ')' };
+}
+
 sub operation
 {
 	my $what = weighted(
@@ -499,7 +507,7 @@ sub operation
 		3, \&rebook_many_op, 6, \&rematch_unassociated_op,
 		7, \&amount_op, 3, \&column_op, 1, \&forbidden_op, 6, \&delete_op,
 		5, \&insert_items_op, 10, \&update_items_op, 1.2, \&delete_items_op,
-		2.5, \&order_op, 5, \&contact_op, 4, \&change_order_op, 4, \&status_op, 0.4, \&delete_order_op, 4, \&account_op);
+		2.5, \&order_op, 5, \&contact_op, 4, \&change_order_op, 4, \&status_op, 0.4, \&delete_order_op, 4, \&account_op, 3, \&archive_op);
 	return $what->();
 }
 
@@ -591,6 +599,7 @@ EOC
 		$count += $o->{count} // 1;
 		my $op = $json->encode($o->{op});
 		$out .= "\n-- step $n\n\\set is_bad true\n\\set bad 'no answer'\n";
+		$out .= sprintf "SET po_mgmt.now = '2026-%02d-%02d 12:00+00';\n", 1 + int(6 * $n / ($steps + 1)), 1 + 168 * $n / ($steps + 1) % 28;
 		$out .= "SELECT model.predict(\$j\$$op\$j\$) AS predicted \\gset\n";
 		my $own = $open && often(80);		# a savepoint of its own
 		$out .= "SAVEPOINT own;\n" if $own;
@@ -677,6 +686,7 @@ EOC
 	  . "SELECT CASE WHEN voided_at IS NOT NULL THEN 'void' ELSE coalesce(association_kind, 'none') END AS what, count(*) AS n"
 	  . " FROM po.po_invoice GROUP BY 1\n"
 	  . "UNION ALL SELECT 'ledger ' || entry_kind, count(*) FROM po.po_ledger GROUP BY 1\n"
+	  . "UNION ALL SELECT 'archived', count(*) FROM po.po_ledger_archive\n"
 	  . "UNION ALL SELECT 'negative balance', count(*) FROM po.po_line_item WHERE balance < 0\n"
 	  . "UNION ALL SELECT 'line item deleted', count(*) FROM po.po_invoice v WHERE line_item_id IS NOT NULL"
 	  . " AND NOT EXISTS (SELECT FROM po.po_line_item i WHERE (i.account_id, i.line_item_id) = (v.account_id, v.line_item_id))\n"
@@ -813,7 +823,7 @@ unless (defined $ENV{PO_EPISODES} || defined $ENV{PO_STEPS})
 	note "$_: $stats{$_}" for sort keys %stats;
 	cmp_ok($total, '>=', 1200 * $scale, 'operations');
 	cmp_ok($stats{$_} // 0, '>', 0, "there is some: $_")
-	  for $scale < 3 ? ('automatic', 'none', 'notification') : ('automatic', 'manual', 'credit', 'none', 'void', 'negative balance', 'line item deleted', 'notification',
+	  for $scale < 3 ? ('automatic', 'none', 'notification', 'archived') : ('automatic', 'archived', 'ledger carried', 'manual', 'credit', 'none', 'void', 'negative balance', 'line item deleted', 'notification',
 		map { "ledger $_" } qw(opening association release correction edited tracking closed));
 }
 note sprintf('operations: %d, in %.1f s', $total, time - $began);
@@ -848,6 +858,9 @@ my @wrong = (
 	[ 'rows that a trigger drops are booked', q{CONTINUE WHEN r->>'due_on' = '2000-01-02';		-- dropped by a trigger after ours}, q{}, 2 ],
 	[ 'a booking tells nobody', q{PERFORM model.tell(old, new);	-- booked}, q{NULL;}, 1 ],
 	[ 'an edit tells nobody', q{PERFORM model.tell(old, new);	-- edited}, q{NULL;}, 8 ],
+	[ 'open months are archived', q{AND l.month <= a.closed_through;		-- entries archived}, q{;}, 1 ],
+	[ 'changes are not archived', q{AND l.month <= a.closed_through;		-- changes archived}, q{AND false;}, 1 ],
+	[ 'what is archived does not count', q{FROM model.po_ledger WHERE line_item_id = item $$}, q{FROM model.po_ledger WHERE line_item_id = item AND NOT archived $$}, 1 ],
 	[ 'what is at a threshold is below it', q{ELSE i.balance < share * model.total(i) END}, q{ELSE i.balance <= share * model.total(i) END}, 15 ],
 	[ 'a line item that is below is told of again', q{AND NOT model.is_below(old, t.share)}, q{}, 1 ],
 	[ 'unassociated ones are matched in the wrong order', q{ORDER BY x.account_id, x.issued_on, x.recorded, x.invoice_id LOOP}, q{ORDER BY x.account_id DESC, x.issued_on DESC, x.recorded DESC LOOP}, 54 ],

@@ -21,6 +21,7 @@ $primary->start;
 $primary->safe_psql('postgres', "CREATE DATABASE books TEMPLATE template0 ENCODING 'UTF8'");
 $primary->safe_psql('books', 'CREATE EXTENSION po_mgmt');
 populate($primary, 'books', 'public', $seed);
+archive($primary, 'books', 'public');
 
 # ---------------------------------------------------------------------------
 # Hot standby
@@ -51,7 +52,7 @@ like(refusal($_), qr/^cannot execute [A-Z ]+ (?:in a read-only transaction|durin
   for (q{INSERT INTO po_invoice (account_id, bill_from, invoice_id, line_type, billing_month, amount) VALUES ('lowered', 'AWS Inc.', 'x', 'usage', '2026-02', 3)},
 	q{UPDATE po_order SET description = 'x'}, q{DELETE FROM po_contact}, q{SELECT po_suspend('lowered', 'L1')}, q{SELECT po_extend('lowered', 'L1', '9999-12', true)},
 	q{SELECT po_assign_invoice('lowered', 'AWS Inc.', 'streamed', 'L1', '2')}, q{SELECT po_release_invoice('lowered', 'AWS Inc.', 'streamed')},
-	q{SELECT po_rematch_unassociated()}, q{SELECT po_repair('lowered')}, q{SELECT po_scan_expirations('2026-12-31')}, q{SELECT po_enable_row_security('a.b')});
+	q{SELECT po_rematch_unassociated()}, q{SELECT po_repair('lowered')}, q{SELECT po_archive('2026-01')}, q{SELECT po_scan_expirations('2026-12-31')}, q{SELECT po_enable_row_security('a.b')});
 
 $standby->promote;
 $standby->safe_psql('books', q{INSERT INTO po_invoice (account_id, bill_from, invoice_id, line_type, billing_month, amount) VALUES ('lowered', 'AWS Inc.', 'promoted', 'usage', '2026-02', 3)});

@@ -44,6 +44,7 @@ my $state = q{SELECT (SELECT sum(hashtext(t::text)::numeric) FROM po_line_item t
 my @long = (
 	[ 'po_rematch_unassociated', q{SELECT po_rematch_unassociated()} ],
 	[ 'po_repair', q{SELECT po_repair('A')} ],
+	[ 'po_archive', q{UPDATE po_account SET closed_through = '9999-01'; SELECT po_archive('9999-01')} ],
 	[ 'po_check_integrity', q{SELECT count(*) FROM po_check_integrity()} ],
 	[ 'po_explain_match', q{SELECT count(*) FROM po_invoice v, po_explain_match(v)} ],
 	[ 'po_match_invoice', q{SELECT count(*) FROM po_invoice v, po_match_invoice(v)} ],

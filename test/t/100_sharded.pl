@@ -197,6 +197,18 @@ for (@functions)
 }
 same_books('after all functions');
 
+# closed months, archived of one account and of all
+sub closed_through
+{
+	my ($month) = @_;
+	same("months of $_ are closed: $month", "po_update('po_account', '$_', '{}', '{\"closed_through\": $month}')") for sort keys %shard_of;
+}
+closed_through('"2026-11"');
+cmp_ok(same('the archive of an account', "po_archive('2026-12', '$on1')"), '>', 5, 'has rows');
+cmp_ok(same('the archive of all accounts', q{po_archive('2026-12')}), '>', 50, 'has more');
+closed_through('null');
+same_books('with an archive');
+
 # ---- a shard is down ----
 
 my $more = rows('po_invoice', q{'bill_from', 'AWS Inc.', 'invoice_id', 'more ' || i, 'line_type', 'usage', 'billing_month', '2026-10', 'amount', i}, 3);

@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 
+use Digest::SHA qw(sha256_hex);
 use File::Basename qw(dirname);
 use JSON::PP;
 use Test::More;
@@ -51,7 +52,21 @@ ok(-f "$root/" . ($provided->{$_} // 'none'), "its $_ is there") for qw(file doc
 my ($version) = read_file('po_mgmt.control') =~ /^default_version = '(.+)'$/m;
 like($meta->{version}, qr/^\Q$version\E\./, 'the control file has the version of META.json');
 is($provided->{version}, $meta->{version}, 'so has what it provides');
-ok(-f "$root/sql/po_mgmt--$version.sql", 'there is a script to install it');
+
+# ---- scripts: one that installs the first version, and from there one for each version to the next ----
+
+# What was released is in databases as it was: a change of a script would reach new ones only, and the same version
+# would be two things. Changes go to the script of the next version.
+my %released = ('1.0' => '7efe53245bedf9d90335332ca96f8c56ff4c645d7bddbbdea94bb4d56ad3fad4');
+is(sha256_hex(read_file("sql/po_mgmt--$_.sql")), $released{$_}, "the script of $_ is as it was released") for sort keys %released;
+my %next = map { /--([^-]+)--([^-]+)\.sql$/ ? ($1 => $2) : () } glob("$root/sql/*.sql");
+my @install = map { /--([^-]+)\.sql$/ } grep { !/--.*--/ } glob("$root/sql/*.sql");
+is("@install", '1.0', 'one script installs, so that no other can differ from it');
+my @path = ('1.0');
+push @path, delete $next{$path[-1]} while exists $next{$path[-1]};
+is($path[-1], $version, 'scripts lead from there to the version of the control file');
+is(join(' ', %next), '', 'and nowhere else');
+
 like(read_file('CHANGELOG.md'), qr/^## \[\Q$meta->{version}\E\]/m, 'CHANGELOG.md has it');
 
 # ---- Debian ----

@@ -1,6 +1,6 @@
 # Books.pm: a database with data of every kind, and what is to be the same in a copy of it: every
 # row, the sequences, what would be matched, what new rows become, what is refused. For the tests
-# that move a database: dump and restore, pg_upgrade, standby.
+# that move a database: dump and restore, pg_upgrade, update, standby.
 
 package Books;
 
@@ -11,7 +11,7 @@ use Exporter 'import';
 use IPC::Run ();
 use Test::More;
 
-our @EXPORT = qw(quoted in_schema populate content differences work refused quietly);
+our @EXPORT = qw(quoted in_schema populate archive content catalog differences work refused quietly);
 
 # Data of every kind. Names and texts are such that bad quoting shows.
 sub populate
@@ -167,6 +167,16 @@ INSERT INTO po_change_log (change_id, account_id, po_number, line_number, operat
 EOS
 }
 
+# archive: what two of the accounts have in the ledger and the change log; their months are open again then
+sub archive
+{
+	my ($node, $db, $schema) = @_;
+	return in_schema($node, $db, $schema, q{
+		UPDATE po_account SET closed_through = '9999-01' WHERE closed_through IS NULL;
+		SELECT po_archive('9999-01');
+		UPDATE po_account SET closed_through = NULL WHERE closed_through = '9999-01'});
+}
+
 # ---------------------------------------------------------------------------
 # What is in a database: every row, the sequences, what would be matched
 # ---------------------------------------------------------------------------
@@ -234,6 +244,33 @@ sub content
 	}
 	die "not all was printed" if grep { !defined $content{ $_->[0] } } @queries;
 	return \%content;
+}
+
+# the extension's objects with all that the catalog says of them, without OIDs
+sub catalog
+{
+	my ($node, $db, $schema) = @_;
+	return in_schema($node, $db, $schema, q{
+		CREATE TEMP VIEW members AS SELECT d.classid, d.objid FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
+			WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' AND e.extname = 'po_mgmt';
+		SELECT pg_describe_object(classid, objid, 0), obj_description(objid, classid::regclass::name) FROM members
+			-- from 17 on types of tables and arrays are members, too
+			WHERE NOT EXISTS (SELECT FROM pg_type t WHERE t.oid = objid AND classid = 'pg_type'::regclass
+				AND (t.typcategory = 'A' OR EXISTS (SELECT FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind <> 'c'))) ORDER BY 1;
+		SELECT objid::regclass, attname, format_type(atttypid, atttypmod), attnotnull, attgenerated, pg_get_expr(adbin, adrelid), attcollation::regcollation
+			FROM members JOIN pg_attribute ON attrelid = objid AND attnum > 0 LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+			WHERE classid = 'pg_class'::regclass ORDER BY 1, attnum;
+		SELECT objid::regclass, c.reloptions, c.relrowsecurity, c.relacl::text FROM members JOIN pg_class c ON c.oid = objid AND classid = 'pg_class'::regclass ORDER BY 1;
+		SELECT p.oid::regprocedure, pg_get_function_arguments(p.oid), pg_get_function_result(p.oid), p.prokind, p.provolatile, p.proparallel, p.proisstrict, p.prosecdef,
+			p.proleakproof, p.procost, p.prorows, p.proconfig, p.prosupport, p.probin, p.prosrc, p.proacl::text, (SELECT lanname FROM pg_language l WHERE l.oid = p.prolang)
+			FROM members JOIN pg_proc p ON p.oid = objid AND classid = 'pg_proc'::regclass ORDER BY 1;
+		SELECT k.conrelid::regclass, k.conname, pg_get_constraintdef(k.oid) FROM members JOIN pg_constraint k ON k.conrelid = objid AND classid = 'pg_class'::regclass
+			WHERE k.contype <> 'n' ORDER BY 1, 2;
+		SELECT indexrelid::regclass, pg_get_indexdef(indexrelid), indisvalid FROM members JOIN pg_index ON indrelid = objid AND classid = 'pg_class'::regclass ORDER BY 1;
+		SELECT pg_get_triggerdef(t.oid), t.tgenabled FROM members JOIN pg_trigger t ON t.tgrelid = objid AND classid = 'pg_class'::regclass
+			WHERE NOT t.tgisinternal ORDER BY 1;
+		SELECT extversion, array_length(extconfig, 1), extrelocatable FROM pg_extension WHERE extname = 'po_mgmt';
+		SELECT c::regclass FROM pg_extension, unnest(extconfig) c WHERE extname = 'po_mgmt' ORDER BY c::regclass::text});
 }
 
 # differences: the names of what differs; printed unless there is no title
