@@ -85,6 +85,7 @@ judge() {
 	cp -R "$WORK/log" "$ROOT/results/valgrind"
 	errors=$(grep -l po_mgmt.so "$WORK"/log/*.log || true)
 	if [ -n "$errors" ]; then
+		# shellcheck disable=SC2086 # a list
 		head -n 60 $errors
 		say 'Valgrind found errors of po_mgmt'
 		return 1
