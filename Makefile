@@ -5,6 +5,8 @@
 #   make check                   all tests, in a private cluster (see test/run.sh)
 #   make check SUITE=regress     one suite: regress, isolation, pgtap, tap or unit
 #   make check-all               all tests on PostgreSQL 15, 17 and 18 (see test/all.sh)
+#   make check-asserts           all tests on a PostgreSQL with assertions, built for it (see test/checked.sh)
+#   make check-valgrind          tests under Valgrind
 #   make deb                     Debian packages, into results/deb
 #   make check-deb               these, installed and tried in a new Debian without a compiler; it says
 #                                how long it took (see test/deb.sh)
@@ -43,7 +45,7 @@ EXTRA_CLEAN = src/*.bc $(NOTIFIER) $(NOTIFIER_OBJS)
 # PGXS has a rule for "check" that runs nothing and exits 0. So the goals that drive a
 # private cluster are kept apart from it. They also have to work where there is no pg_config
 # yet. Other goals named beside one of them are made by a make of their own.
-DRIVERS = check check-all check-deb deb demo dist bench
+DRIVERS = check check-all check-asserts check-valgrind check-deb deb demo dist bench
 
 ifneq (,$(filter $(DRIVERS),$(MAKECMDGOALS)))
 
@@ -57,6 +59,9 @@ check:
 
 check-all:
 	@bash test/all.sh
+
+check-asserts check-valgrind:
+	@bash test/checked.sh $(@:check-%=%)
 
 check-deb:
 	@bash test/deb.sh check

@@ -27,15 +27,15 @@
 static bool
 is_attached(Relation rel, Oid schema)
 {
-	const TriggerDesc *triggers = rel->trigdesc;
-
-	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	/* what rel has of triggers may be made anew whenever the catalog is asked */
+	for (int i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
 	{
-		const Trigger *trigger = &triggers->triggers[i];
+		const Trigger *trigger = &rel->trigdesc->triggers[i];
+		Oid			function = trigger->tgfoid;
 
 		if (strcmp(trigger->tgname, PO_BEFORE_NAME) == 0 &&
-			get_func_namespace(trigger->tgfoid) == schema &&
-			strcmp(get_func_name(trigger->tgfoid), "po_attached_trigger") == 0)
+			get_func_namespace(function) == schema &&
+			strcmp(get_func_name(function), "po_attached_trigger") == 0)
 			return true;
 	}
 	return false;

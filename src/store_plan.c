@@ -276,9 +276,9 @@ written_table(PoStatement statement)
 
 /* runs a trigger's function as the owner, or as one who may do as he does? */
 static bool
-is_trusted(const Trigger *trigger, Oid owner)
+is_trusted(Oid trigger_function, Oid owner)
 {
-	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(trigger->tgfoid));
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(trigger_function));
 	Form_pg_proc function;
 	bool		trusted;
 
@@ -328,20 +328,20 @@ po_check_triggers(Oid schema, PoTable which)
 {
 	Oid			table = po_table_oid(schema, which);
 	Relation	rel = table_open(table, RowExclusiveLock);
-	const TriggerDesc *triggers = rel->trigdesc;
 	Oid			owner = rel->rd_rel->relowner;
 
-	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	/* what rel has of triggers may be made anew whenever the catalog is asked */
+	for (int i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
 	{
-		const Trigger *trigger = &triggers->triggers[i];
+		const Trigger trigger = rel->trigdesc->triggers[i];
 
-		if (!trigger->tgisinternal && trigger->tgenabled != TRIGGER_DISABLED &&
-			(!is_trusted(trigger, owner) ||
-			 (trigger->tgqual != NULL && others_make_triggers(table, owner))))
+		if (!trigger.tgisinternal && trigger.tgenabled != TRIGGER_DISABLED &&
+			(!is_trusted(trigger.tgfoid, owner) ||
+			 (trigger.tgqual != NULL && others_make_triggers(table, owner))))
 			ereport(ERROR,
 					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 					 errmsg("trigger \"%s\" of \"%s\" must not run as the owner of the table",
-							trigger->tgname, RelationGetRelationName(rel)),
+							rel->trigdesc->triggers[i].tgname, RelationGetRelationName(rel)),
 					 errdetail("po_mgmt writes as the owner; the trigger's function belongs to another role, or its WHEN may be another role's."),
 					 errhint("Let the owner of the table own the function, and revoke TRIGGER on the table from others.")));
 	}

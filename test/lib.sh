@@ -10,7 +10,8 @@
 #   start_cluster   a private cluster there, reached by a socket in that directory only
 # and cleanup (for trap EXIT) leaves nothing running and nothing behind.
 #
-# Read from the environment: PG_CONFIG, WERROR, CI, KEEP, RUN_AS, TMPDIR (see test/run.sh).
+# Read from the environment: PG_CONFIG, WERROR, CI, KEEP, RUN_AS, TMPDIR (see test/run.sh), and
+# PO_POSTGRES, a program to run in place of the server's (see test/checked.sh).
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 readonly ROOT
@@ -175,7 +176,7 @@ missing() {    # missing PACKAGE WHAT, each said once
 	MISSING+=("$2")
 }
 
-# find_missing WHAT...: what of build, server, pgtap, tap, deb, chroot is not there.
+# find_missing WHAT...: what of build, server, pgtap, tap, deb, chroot, source, valgrind is not there.
 find_missing() {
 	local what debian=no bin
 	MISSING=() MISSING_DEB=()
@@ -235,12 +236,19 @@ find_missing() {
 				have mmdebstrap || missing mmdebstrap 'mmdebstrap (makes a small Debian with another PostgreSQL)'
 				have unshare || missing util-linux 'unshare'
 				;;
+			source) # of a server, and what builds it
+				have bison || missing bison 'bison (to build a server)'
+				have flex || missing flex 'flex (to build a server)'
+				;;
+			valgrind)
+				have valgrind || missing valgrind 'valgrind'
+				;;
 			*) die "need: what is $what?" ;;
 		esac
 	done
 }
 
-# need WHAT...: build, server, pgtap, tap, deb, chroot. Chooses the PostgreSQL and installs what is missing.
+# need WHAT...: what find_missing() knows. Chooses the PostgreSQL and installs what is missing.
 need() {
 	local i before
 	if [ -n "${PG_CONFIG:-}" ]; then
@@ -428,7 +436,8 @@ start_cluster() {
 		unix_socket_directories = '$STAGE/sock'
 		port = 5432
 	EOF
-	as_user "$PGBIN/pg_ctl" -D "$STAGE/data" -l "$log/server.log" -w -t 60 start >"$log/start.log" 2>&1 || {
+	as_user "$PGBIN/pg_ctl" ${PO_POSTGRES:+-p "$PO_POSTGRES"} -D "$STAGE/data" -l "$log/server.log" -w -t 300 \
+		start >"$log/start.log" 2>&1 || {
 		tail -n 20 "$log/start.log" "$log/server.log" >&2
 		die 'the server did not start'
 	}

@@ -131,11 +131,32 @@ SELECT is(tried('po_notifier', s), e, s) FROM (VALUES
 --
 -- Personal data
 --
-SELECT isnt((SELECT count(*) FROM po_contact)::int + (SELECT count(*) FROM po_notification WHERE 'ann@example.com' = ANY (recipients))::int, 0, 'there is a person');
-SAVEPOINT before_purge;
+CREATE ROLE ann;
+GRANT po_manager, po_billing TO ann;
+SELECT is(tried('ann', s), 'ok', s) FROM (VALUES
+	($$INSERT INTO po_account (account_id, bill_to) VALUES ('111122223333', 'Ann Smith')$$),
+	($$INSERT INTO po_order (account_id, po_number, bill_from, effective_month, expiration_month, ship_to) VALUES ('111122223333', 'P', 'AWS Inc.', '2026-01', '2030-12', 'Ann Smith')$$),
+	($$UPDATE po_order SET ship_to = 'to Ann Smith' WHERE account_id = '111122223333'$$),
+	($$INSERT INTO po_line_item (account_id, po_number, line_number, line_type, start_month, end_month, balance_tracked, amount) VALUES ('111122223333', 'P', '1', 'all', '2026-01', '2030-12', true, 100)$$),
+	($$INSERT INTO po_contact (account_id, po_number, email, name) VALUES ('111122223333', 'P', 'ann@example.com', 'Ann Smith'), ('111122223333', 'P', 'bob@example.com', NULL)$$),
+	($$INSERT INTO po_invoice (account_id, bill_from, invoice_id, line_type, billing_month, amount) VALUES ('111122223333', 'AWS Inc.', '1', 'usage', '2026-02', 99)$$)) v(s);
+SELECT isnt(po_scan_expirations('2030-12-24'), 0::bigint, 'there is a reminder');
+UPDATE po_notification SET sent_at = now(), delivered_to = recipients WHERE account_id = '111122223333' AND kind = 'expiration';
+CREATE FUNCTION traces() RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE name text;
+BEGIN
+	FOR name IN SELECT r.name FROM relations r WHERE relkind = 'r' LOOP
+		RETURN QUERY EXECUTE format('SELECT %L || $1 || t::text FROM %I t WHERE t::text ~ $2', name, name) USING ' ', 'ann@example|Ann Smith|\mann\M';
+	END LOOP;
+END $$;
+SELECT set_eq($$SELECT DISTINCT split_part(t, ' ', 1) FROM traces() t$$, '{po_account,po_order,po_contact,po_notification,po_change_log,po_ledger,po_invoice}'::text[], 'there is a person');
+CREATE TEMP TABLE kept AS SELECT (SELECT count(*) FROM po_notification) AS notifications, (SELECT count(*) FROM po_ledger) AS entries;
 SELECT regexp_replace(:'personal', '^(BEGIN|COMMIT);$', '', 'gn') \gexec
 SET LOCAL session_replication_role = origin;
-SELECT is((SELECT count(*) FROM po_contact)::int + (SELECT count(*) FROM po_notification WHERE 'ann@example.com' = ANY (recipients))::int, 0, 'and is purged');
+SELECT is_empty('SELECT * FROM traces()', 'and is purged, from all tables');
+SELECT results_eq('SELECT (SELECT count(*) FROM po_notification), (SELECT count(*) FROM po_ledger)', 'SELECT notifications, entries FROM kept', 'no row is missing');
+SELECT is_empty($$SELECT * FROM po_notification WHERE recipients = '{}' AND sent_at IS NULL AND claimed_until IS DISTINCT FROM 'infinity'$$, 'nothing waits to be sent to nobody');
+SELECT is(po_scan_expirations('2030-12-24'), 0::bigint, 'and no reminder is written again');
 SELECT is_empty('SELECT * FROM po_check_integrity()', 'the books are right');
 
 -- what else the page has

@@ -36,10 +36,31 @@ $node->safe_psql('postgres', q{
 	CREATE TABLE charges AS SELECT 'Amazon Web Services, Inc.' AS "InvoiceIssuerName", 'B' || n % 5000 AS "BillingAccountId", 'Usage' AS "ChargeCategory",
 		'USD' AS "BillingCurrency", '2026-02-01'::timestamptz AS "BillingPeriodStart", 'AWS' AS "PublisherName", 'AWS' AS "ServiceProviderName",
 		n::text AS "InvoiceId", 1.5 AS "BilledCost" FROM generate_series(1, 100000) n;
+	-- two orders of 3,000 line items, one of a contract
+	INSERT INTO po_account (account_id, max_line_items) VALUES ('B', 1000000);
+	INSERT INTO po_order (account_id, po_number, bill_from, effective_month, expiration_month)
+		SELECT 'B', p, 'AWS Inc.', '2026-01', '2026-12' FROM unnest('{BIG,CONTRACT,OTHER}'::text[]) p;
+	INSERT INTO po_line_item (account_id, po_number, line_number, line_type, start_month, end_month, amount, balance_tracked, agreement_id)
+		SELECT 'B', 'BIG', n, 'usage', '2026-02', '2026-12', 1000000, true, NULL FROM generate_series(1, 3000) n UNION ALL
+		SELECT 'B', 'CONTRACT', n, 'marketplace.transaction', '2026-02', '2026-12', 1, false, 'agr' FROM generate_series(1, 3000) n;
+	-- tables of another schema: one with 20,000 rows that are booked, one with 30,000 that are not yet, one that is to be attached
+	INSERT INTO po_order (account_id, po_number, bill_from, effective_month, expiration_month) VALUES ('D', 'P', 'AWS Inc.', '2026-01', '2026-12');
+	INSERT INTO po_line_item (account_id, po_number, line_number, line_type, start_month, end_month, amount, balance_tracked)
+		VALUES ('D', 'P', '1', 'usage', '2026-01', '2026-12', 1000000, true);
+	CREATE TABLE bills (customer text, number text PRIMARY KEY, amount numeric, po text);
+	CREATE TABLE old (LIKE bills INCLUDING ALL);
+	CREATE TABLE more (LIKE bills INCLUDING ALL);
+	CREATE FUNCTION mapping() RETURNS jsonb LANGUAGE sql AS $$ SELECT '{"account_id": "customer", "bill_from": {"value": "AWS Inc."},
+		"invoice_id": "number", "line_type": {"value": "usage"}, "billing_month": {"value": "2026-03"}, "amount": "amount", "po_number": "po"}'::jsonb $$;
+	INSERT INTO old SELECT 'D', 'old ' || n, 1 FROM generate_series(1, 30000) n;
+	INSERT INTO more SELECT 'D', 'more ' || n, 1 FROM generate_series(1, 200000) n;
+	SELECT po_attach(t, mapping()) FROM unnest('{bills,old}'::regclass[]) t;
+	INSERT INTO bills SELECT 'D', 'bill ' || n, 1 FROM generate_series(1, 20000) n;
 	ANALYZE});
 # damage that po_repair() has to mend
-$node->safe_psql('postgres', q{SET session_replication_role = replica; UPDATE po_line_item SET balance = balance - 1});
-my $state = q{SELECT (SELECT sum(hashtext(t::text)::numeric) FROM po_line_item t), (SELECT count(*) FROM po_ledger), (SELECT count(*) FROM po_notification), (SELECT sum(hashtext(t::text)::numeric) FROM po_invoice t)};
+$node->safe_psql('postgres', q{SET session_replication_role = replica; UPDATE po_line_item SET balance = balance - 1 WHERE account_id = 'A'});
+my $state = 'SELECT ' . join ', ', map { "(SELECT count(*) || ' ' || coalesce(sum(hashtext(t::text)::numeric), 0) FROM $_ t)" }
+	qw(po_account po_order po_line_item po_invoice bills old pg_policy), map { "(SELECT count(*) FROM $_)" } qw(po_ledger po_change_log po_notification po_attachment);
 
 my @long = (
 	[ 'po_rematch_unassociated', q{SELECT po_rematch_unassociated()} ],
@@ -55,7 +76,27 @@ my @long = (
 	[ 'INSERT of many accounts', q{INSERT INTO po_invoice (account_id, bill_from, invoice_id, line_type, billing_month, amount) SELECT 'C' || n, 'AWS Inc.', 'i' || n, 'usage', '2026-02', 1 FROM generate_series(1, 50000) n} ],
 	[ 'UPDATE of line items', q{UPDATE po_line_item SET amount = amount + 1} ],
 	[ 'DELETE of invoices', q{DELETE FROM po_invoice} ],
-	[ 'DELETE of orders', q{DELETE FROM po_order} ]);
+	[ 'DELETE of orders', q{DELETE FROM po_order} ],
+	[ 'po_explain_match of one account', q{SELECT count(*) FROM generate_series(1, 10), po_explain_match('A', 'AWS Inc.', 'usage', '2026-02', 1)} ],
+	[ 'po_explain_invoice', q{SELECT count(*) FROM po_invoice v, po_explain_invoice(v.account_id, v.bill_from, v.invoice_id)} ],
+	[ 'po_balance_at', q{SELECT count(po_balance_at(account_id, po_number, line_number, now())) FROM po_line_item} ],
+	[ 'po_backtest', q{SELECT count(*) FROM po_backtest('A')} ],
+	[ 'po_report', q{SELECT length(po_report('A'))} ],
+	[ 'po_unassociated_invoice', q{SELECT count(reason) FROM po_unassociated_invoice} ],
+	[ 'po_focus_invoice_detail', q{SELECT count(t::text) FROM po_focus_invoice_detail t} ],
+	[ 'po_assign_invoice', q{SELECT count(po_assign_invoice(account_id, bill_from, invoice_id, 'P2', '1')) FROM po_invoice WHERE account_id = 'A'} ],
+	[ 'po_rematch_invoice', q{SELECT count(po_rematch_invoice(account_id, bill_from, invoice_id, true)) FROM po_invoice} ],
+	[ 'po_release_invoice', q{SELECT count(po_release_invoice(account_id, bill_from, invoice_id)) FROM po_invoice} ],
+	[ 'po_void_invoice', q{SELECT count(po_void_invoice(account_id, bill_from, invoice_id)) FROM po_invoice} ],
+	[ 'po_copy_order', q{SELECT po_copy_order('B', 'BIG', 'NEW', '2027-01', '2027-12')} ],
+	[ 'po_extend', q{SELECT po_extend('B', 'BIG', '2027-12', true)} ],
+	[ 'po_marketplace_change_order', q{SELECT po_marketplace_change_order('B', 'agr', 'OTHER')} ],
+	[ 'po_marketplace_payment', q{SELECT count(po_marketplace_payment('B', 'CONTRACT', 'agr', '2026-03', 1)) FROM generate_series(1, 10000)} ],
+	[ 'po_attach', q{SELECT po_attach('more', mapping())} ],
+	[ 'po_attach_existing', q{CALL po_attach_existing('old', 1000000)} ],
+	[ 'INSERT into an attached table', q{INSERT INTO bills SELECT 'D', n, 1 FROM generate_series(1, 30000) n} ],
+	[ 'UPDATE of an attached table', q{UPDATE bills SET amount = 2} ],
+	[ 'DELETE in an attached table', q{DELETE FROM bills} ]);
 
 my $session = Wire->connect($node, 'postgres');
 my $other = Wire->connect($node, 'postgres');
