@@ -8,10 +8,8 @@
 #include "postgres.h"
 
 #include "access/table.h"
-#include "catalog/dependency.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_trigger.h"
-#include "commands/extension.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -41,14 +39,6 @@ is_attached(Relation rel, Oid schema)
 	return false;
 }
 
-static bool
-is_own_table(Relation rel)
-{
-	Oid			extension = getExtensionOfObject(RelationRelationId, RelationGetRelid(rel));
-
-	return OidIsValid(extension) && extension == get_extension_oid("po_mgmt", true);
-}
-
 static void
 check_table(Relation rel, Oid schema)
 {
@@ -63,7 +53,7 @@ check_table(Relation rel, Oid schema)
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is a partition", RelationGetRelationName(rel)),
 				 errhint("Attach the partitioned table, and with it all of its partitions.")));
-	if (is_own_table(rel))
+	if (po_is_own_table(RelationGetRelid(rel)))
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is a table of po_mgmt itself", RelationGetRelationName(rel)),

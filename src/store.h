@@ -131,6 +131,7 @@ extern Portal po_open_cursor(Oid schema, PoStatement statement, const Datum *arg
 extern uint64 po_execute_text(const char *sql, int nargs, Oid *types, Datum *args,
 							  const char *nulls, bool own);
 extern Oid	po_table_oid(Oid schema, PoTable table);
+extern bool po_is_own_table(Oid table);
 extern void po_check_triggers(Oid schema, PoTable which);
 extern bool po_store_is_writing(void);
 extern bool po_marketplace_is_writing(void);

@@ -8,9 +8,11 @@
 
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "catalog/dependency.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "commands/extension.h"
 #include "commands/trigger.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -71,14 +73,25 @@ po_plan_init(void)
 	CacheRegisterSyscacheCallback(RELNAMENSP, schema_changed, (Datum) 0);
 }
 
+/* of the extension, whatever its name is */
+bool
+po_is_own_table(Oid table)
+{
+	Oid			extension = getExtensionOfObject(RelationRelationId, table);
+
+	return OidIsValid(extension) && extension == get_extension_oid("po_mgmt", true);
+}
+
 /*
- * Extensions of 1.0 have no archive.  This library works with them, too: they
- * get it when they are updated.
+ * Extensions of 1.0 have no archive, but perhaps a user's table of that name.
+ * This library works with them, too: they get it when they are updated.
  */
 static bool
 has_archive(Oid schema)
 {
-	return OidIsValid(get_relname_relid(table_names[PO_LEDGER_ARCHIVE], schema));
+	Oid			table = get_relname_relid(table_names[PO_LEDGER_ARCHIVE], schema);
+
+	return OidIsValid(table) && po_is_own_table(table);
 }
 
 Oid

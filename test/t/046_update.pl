@@ -174,6 +174,12 @@ for my $schema ('public', 'Odd Name')
 	$session->query('SET search_path = ' . quoted($schema) . ', pg_catalog');
 	my $explained = $explain->();
 	like($explained, qr/selected/, "$schema: a session explains");
+	# a table of the user's that has a name of ours by chance is nothing to us
+	in_schema($node, 'live', $schema, q{CREATE TABLE po_ledger_archive (LIKE po_ledger); CREATE TABLE po_change_log_archive (LIKE po_change_log);
+		INSERT INTO po_ledger_archive SELECT * FROM po_ledger WHERE entry_kind = 'association'});
+	is($explain->(), $explained, "$schema: the same with a table of the user's own");
+	is($session->query("ALTER EXTENSION po_mgmt UPDATE TO '$version'")->{state}, '42P07', "$schema: which has to get another name before the update");
+	in_schema($node, 'live', $schema, 'DROP TABLE po_ledger_archive, po_change_log_archive');
 	is($session->query($_)->{state}, undef, "$schema: $_") for 'BEGIN', "ALTER EXTENSION po_mgmt UPDATE TO '$version'";
 	is($explain->(), $explained, "$schema: the same within the update");
 	is($session->query('ROLLBACK')->{state}, undef, "$schema: rolled back");
