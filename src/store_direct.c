@@ -11,7 +11,6 @@
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
-#include "nodes/makefuncs.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 

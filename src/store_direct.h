@@ -25,8 +25,8 @@ typedef struct PoWriter
 typedef void (*PoChange) (Datum *values, bool *nulls, void *arg);
 
 /*
- * False where a statement has to be run.  Only this column is to change, which no
- * generated one depends on but, perhaps, others than this one.
+ * False where a statement has to be run.  column is the only one that changes;
+ * generated is a generated column that does not depend on it, or 0.
  */
 extern bool po_writer_open(PoWriter *writer, Oid schema, PoIndex which,
 						   AttrNumber column, AttrNumber generated);
@@ -38,7 +38,7 @@ extern void po_writer_close(PoWriter *writer);
 /* fills in the n-th row, all columns */
 typedef void (*PoFill) (Datum *values, bool *nulls, int n, void *arg);
 
-/* False where a statement has to be run; the table has so many columns of ours. */
+/* false where a statement has to be run; ncolumns are ours */
 extern bool po_insert_rows(Relation rel, int ncolumns, int nrows, PoFill fill, void *arg);
 
 #endif							/* PO_STORE_DIRECT_H */
