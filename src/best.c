@@ -7,7 +7,8 @@
  * account, seller, type and month say what fits, and only balances move from
  * one to the next.  So from the second of a kind on, the line items that fit
  * are remembered in the order in which they rank apart from their balances,
- * and the balances decide anew each time.
+ * and the balances decide anew each time.  What the taxonomy says of a type is
+ * read once.
  * The account is locked, and statement.h says when all is to be forgotten.
  */
 #include "postgres.h"
@@ -44,6 +45,7 @@ typedef struct KnownAccount
 
 static HTAB *remembered = NULL;
 static HTAB *accounts = NULL;
+static HTAB *types = NULL;		/* see PoKnownType */
 static PoArena arena;			/* for configurations */
 static uint64 generation;
 
@@ -96,6 +98,8 @@ forget_if_old(void)
 									 po_statement_memory());
 	accounts = po_text_hash_create("po_mgmt configurations", sizeof(KnownAccount),
 								   po_statement_memory());
+	types = po_text_hash_create("po_mgmt types", sizeof(PoKnownType),
+								po_statement_memory());
 	memset(&arena, 0, sizeof(arena));
 	arena.context = po_statement_memory();
 	generation = po_statement_generation();
@@ -151,6 +155,7 @@ find_candidates(Oid schema, const PoInvoice *invoice, const PoAccount *account,
 	finder->reader = open_reader(schema, account);
 	finder->invoice = invoice;
 	finder->account = *account;
+	finder->types = types;
 	po_find_by_rules(finder);
 	po_reader_close(finder->reader);
 }

@@ -9,6 +9,7 @@
 #define PO_COMPAT_H
 
 #include "access/genam.h"
+#include "access/tableam.h"
 #include "utils/rangetypes.h"
 
 #if PG_VERSION_NUM >= 160000
@@ -54,6 +55,21 @@
 #else
 #define po_index_beginscan(heap, index, snapshot, nkeys) \
 	index_beginscan(heap, index, snapshot, nkeys, 0)
+#endif
+
+/* Which indexes an update has to write: 16 knows those that only sum up. */
+#if PG_VERSION_NUM >= 160000
+typedef TU_UpdateIndexes PoIndexesToUpdate;
+#define PO_NO_INDEXES		TU_None
+#define PO_ALL_INDEXES		TU_All
+#define po_insert_index_tuples(result, slot, estate, which) \
+	ExecInsertIndexTuples(result, slot, estate, false, false, NULL, NIL, (which) == TU_Summarizing)
+#else
+typedef bool PoIndexesToUpdate;
+#define PO_NO_INDEXES		false
+#define PO_ALL_INDEXES		true
+#define po_insert_index_tuples(result, slot, estate, which) \
+	((void) (which), ExecInsertIndexTuples(result, slot, estate, false, false, NULL, NIL))
 #endif
 
 /* The primary key's index, which is never deferrable here; 18 asks. */

@@ -15,6 +15,7 @@
 #include "clock.h"
 #include "books.h"
 #include "find.h"
+#include "statement.h"
 
 /*
  * A credit memo of a known invoice goes where that invoice is, whatever the
@@ -60,6 +61,30 @@ po_finder_init_bill(PoFinder *finder, bool needs_date)
 	po_bill_init(&finder->bill, finder->invoice, &finder->account, today);
 }
 
+/* from what the statement has read, where its matches share that */
+static PoTristate
+read_type(PoFinder *finder, PoLineType *line_type)
+{
+	PoKnownType *known = NULL;
+	MemoryContext caller;
+	PoTristate	result;
+
+	if (finder->types != NULL)
+		known = hash_search(finder->types, &line_type, HASH_FIND, NULL);
+	if (known != NULL)
+		return known->out_of_cycle_only;
+	result = po_read_out_of_cycle_only(finder->reader, line_type);
+	if (finder->types != NULL)
+	{
+		caller = MemoryContextSwitchTo(po_statement_memory());
+		line_type = po_text_copy(line_type);
+		known = hash_search(finder->types, &line_type, HASH_ENTER, NULL);
+		known->out_of_cycle_only = result;
+		MemoryContextSwitchTo(caller);
+	}
+	return result;
+}
+
 void
 po_finder_read_taxonomy(PoFinder *finder)
 {
@@ -73,9 +98,7 @@ po_finder_read_taxonomy(PoFinder *finder)
 												 VARSIZE_ANY_EXHDR(type),
 												 depth, &len);
 
-		out_of_cycle_only[depth] =
-			po_read_out_of_cycle_only(finder->reader,
-									  cstring_to_text_with_len(path, len));
+		out_of_cycle_only[depth] = read_type(finder, cstring_to_text_with_len(path, len));
 	}
 	po_bill_set_taxonomy(&finder->bill, out_of_cycle_only);
 }

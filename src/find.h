@@ -7,11 +7,20 @@
 #ifndef PO_FIND_H
 #define PO_FIND_H
 
+#include "utils/hsearch.h"
+
 #include "match.h"
 #include "store.h"
 
 /* a line item's balance as the caller knows it to be, when it is not the stored one */
 typedef Numeric (*PoBalance) (const PoLineItem *item, void *arg);
+
+/* a type as the taxonomy has it */
+typedef struct PoKnownType
+{
+	PoLineType *line_type;		/* key */
+	PoTristate	out_of_cycle_only;
+} PoKnownType;
 
 typedef struct PoFinder
 {
@@ -22,6 +31,7 @@ typedef struct PoFinder
 	bool		any_balance;	/* rank as if all balances covered the invoice */
 	PoBalance	balance;		/* or NULL */
 	void	   *balance_arg;
+	HTAB	   *types;			/* what the statement has read of the taxonomy; or NULL */
 
 	/* found */
 	PoAccount	account;

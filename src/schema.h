@@ -31,10 +31,11 @@ typedef enum PoTable
 
 #define PO_NTABLES (PO_CHANGE_LOG_ARCHIVE + 1)
 
-/* the names of our triggers: for each row, and of TRUNCATE */
+/* the names of our triggers: for each row, of TRUNCATE, and for each statement */
 #define PO_BEFORE_NAME	"~po_mgmt_before"
 #define PO_AFTER_NAME	"!po_mgmt_after"
 #define PO_TRUNCATE_NAME "~po_mgmt_truncate"
+#define PO_STATEMENT_NAME "~po_mgmt_statement"
 
 enum
 {

@@ -4,9 +4,10 @@
  *
  * store_sql.c has the SQL, store_plan.c keeps its plans, store_read.c reads what a
  * match needs, store_scan.c scans indexes for it, store_cache.c keeps accounts
- * in memory, store_past.c reads what there was, store_write.c locks accounts
- * and writes the books, store_notify.c reads what a notification says and
- * writes the outbox, store_archive.c moves what is old of the books.
+ * in memory, store_past.c reads what there was, store_books.c locks accounts
+ * and writes the books, store_direct.c does that without statements,
+ * store_write.c writes the rest, store_notify.c reads what a notification says
+ * and writes the outbox, store_archive.c moves what is old of the books.
  *
  * All of it works on the tables of one schema, the extension's; callers take
  * it from the function or the trigger that they are (it cannot be moved).
@@ -242,7 +243,7 @@ extern PoLineItem *po_read_past_line_items(Oid schema, text *account_id,
 /* of a tracked line item, as the invoice found it */
 extern Numeric po_read_past_balance(const PoLineItem *item, const PoBooked *booked);
 
-/* ---- store_write.c: as the tables' owner, on the newest rows ---- */
+/* ---- store_books.c, store_write.c: as the tables' owner, on the newest rows ---- */
 
 /* a change of a line item's balance */
 typedef struct PoMove

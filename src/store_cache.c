@@ -32,8 +32,9 @@
 
 #define MAX_TYPES		1000
 
-/* tables whose rows are kept, or say what is good */
+/* tables whose rows are kept, or say what is good, and how they are read */
 static const PoTable kept_tables[] = {PO_ACCOUNT, PO_ORDER, PO_LINE_ITEM};
+static const PoIndex kept_by[] = {PO_ACCOUNT_KEY, PO_ORDER_MATCH, PO_LINE_ITEM_MATCH};
 
 /* the catalog's rows that say whether the account's row tells of all changes */
 #define MAX_GUARDS		16
@@ -383,8 +384,8 @@ is_usable(Oid schema, Snapshot snapshot)
 	/* a worker does not know what its leader has written */
 	if (IsParallelWorker() && TransactionIdIsValid(GetTopTransactionIdIfAny()))
 		return false;
-	for (size_t i = 0; i < lengthof(kept_tables); i++)
-		if (!po_scan_sees_all(schema, kept_tables[i]))
+	for (size_t i = 0; i < lengthof(kept_by); i++)
+		if (!po_scan_sees_all(schema, kept_by[i]))
 			return false;
 	if (nholders == 0)
 	{
@@ -475,7 +476,7 @@ po_cache_find(Oid schema, Snapshot snapshot, const PoAccount *account,
 static bool
 types_are_usable(Oid schema, Snapshot snapshot)
 {
-	if (!is_usable(schema, snapshot) || !po_scan_sees_all(schema, PO_TAXONOMY))
+	if (!is_usable(schema, snapshot) || !po_scan_sees_all(schema, PO_TAXONOMY_KEY))
 		return false;
 	if (types_view != view_of(snapshot))
 	{

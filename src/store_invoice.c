@@ -22,7 +22,7 @@
 #include "utils/snapmgr.h"
 
 #include "compat.h"
-#include "store.h"
+#include "store_direct.h"
 #include "store_spi.h"
 
 /* the rows that are being written, and how many our trigger has seen */
@@ -194,17 +194,45 @@ report_clash(ErrorData *error)
 			 errhint("It came from another row or table, or was inserted into po_invoice itself. Account, seller and invoice number tell an invoice: map them so that they do over all tables.")));
 }
 
+typedef struct Rows
+{
+	TupleDesc	desc;
+	HeapTuple  *rows;
+} Rows;
+
 static void
-write_rows(Oid schema, Datum rows, int nrows)
+fill_row(Datum *values, bool *nulls, int n, void *arg)
+{
+	const Rows *list = arg;
+
+	heap_deform_tuple(list->rows[n], list->desc, values, nulls);
+}
+
+static void
+insert_by_statement(Oid schema, Relation rel, HeapTuple *rows, int nrows)
+{
+	Datum	   *values = palloc(nrows * sizeof(Datum));
+	Datum		arg;
+	uint64		nwritten;
+
+	for (int i = 0; i < nrows; i++)
+		values[i] = heap_copy_tuple_as_datum(rows[i], RelationGetDescr(rel));
+	arg = po_array_datum(values, NULL, nrows, rel->rd_rel->reltype);
+	nwritten = execute(schema, PO_WRITE_INVOICES, &arg, NULL);
+	po_check_written(nwritten == (uint64) nrows && nseen == nrows, "po_invoice");
+	SPI_finish();
+}
+
+static void
+write_rows(Oid schema, Relation rel, HeapTuple *rows, int nrows)
 {
 	MemoryContext caller = CurrentMemoryContext;
+	Rows		list = {RelationGetDescr(rel), rows};
 
 	PG_TRY();
 	{
-		uint64		nwritten = execute(schema, PO_WRITE_INVOICES, &rows, NULL);
-
-		po_check_written(nwritten == (uint64) nrows && nseen == nrows, "po_invoice");
-		SPI_finish();
+		if (!po_insert_rows(rel, Anum_invoice_recorded_at, nrows, fill_row, &list))
+			insert_by_statement(schema, rel, rows, nrows);
 	}
 	PG_CATCH();
 	{
@@ -224,22 +252,17 @@ write_rows(Oid schema, Datum rows, int nrows)
 void
 po_write_invoices(Oid schema, HeapTuple *rows, int nrows)
 {
-	Oid			type = get_rel_type_id(po_table_oid(schema, PO_INVOICE));
 	Relation	rel = table_open(po_table_oid(schema, PO_INVOICE), RowExclusiveLock);
 	HeapTuple  *outer_rows = writing_rows;
 	int			outer_nwriting = nwriting;
 	int			outer_nseen = nseen;
-	Datum	   *values = palloc(nrows * sizeof(Datum));
 
-	for (int i = 0; i < nrows; i++)
-		values[i] = heap_copy_tuple_as_datum(rows[i], RelationGetDescr(rel));
-	table_close(rel, NoLock);
 	PG_TRY();
 	{
 		writing_rows = rows;
 		nwriting = nrows;
 		nseen = 0;
-		write_rows(schema, po_array_datum(values, NULL, nrows, type), nrows);
+		write_rows(schema, rel, rows, nrows);
 	}
 	PG_FINALLY();
 	{
@@ -248,4 +271,5 @@ po_write_invoices(Oid schema, HeapTuple *rows, int nrows)
 		nseen = outer_nseen;
 	}
 	PG_END_TRY();
+	table_close(rel, NoLock);
 }

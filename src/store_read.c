@@ -56,7 +56,7 @@ struct PoReader
 	bool		as_owner;
 	Snapshot	snapshot;
 	PoPolicies *policies;		/* or NULL */
-	PoScan		tables[PO_NTABLES];
+	PoScan		scans[PO_NINDEXES];
 	const PoConfiguration *kept;	/* of the account that was read, or NULL */
 	bool		is_held;		/* by the cache, for us */
 	OrderScan	orders;
@@ -103,30 +103,30 @@ po_reader_close(PoReader *reader)
 {
 	if (reader->is_held)
 		po_cache_release();
-	for (int i = 0; i < PO_NTABLES; i++)
-		if (reader->tables[i].path != PATH_UNKNOWN)
-			po_scan_close(&reader->tables[i]);
+	for (int i = 0; i < PO_NINDEXES; i++)
+		if (reader->scans[i].path != PATH_UNKNOWN)
+			po_scan_close(&reader->scans[i]);
 	pfree(reader);
 }
 
 static bool
-is_direct(PoReader *reader, PoTable which)
+is_direct(PoReader *reader, PoIndex which)
 {
-	return po_scan_open(&reader->tables[which], reader->schema, which,
+	return po_scan_open(&reader->scans[which], reader->schema, which,
 						reader->as_owner, reader->policies);
 }
 
 static void
-start_scan(PoReader *reader, PoTable which, const Datum *values, int nkeys)
+start_scan(PoReader *reader, PoIndex which, const Datum *values, int nkeys)
 {
-	po_scan_start(&reader->tables[which], reader->snapshot, values, nkeys);
+	po_scan_start(&reader->scans[which], reader->snapshot, values, nkeys);
 }
 
 static bool
-next_row(PoReader *reader, PoTable which, const AttrNumber *attributes,
+next_row(PoReader *reader, PoIndex which, const AttrNumber *attributes,
 		 int nattributes, Datum *values, bool *nulls)
 {
-	return po_scan_next(&reader->tables[which], attributes, nattributes,
+	return po_scan_next(&reader->scans[which], attributes, nattributes,
 						values, nulls);
 }
 
@@ -154,7 +154,7 @@ spi_one_row(Oid schema, PoStatement statement, const Datum *args,
 
 /* the row of a table with a key of one column, directly or by SPI */
 static bool
-read_by_key(PoReader *reader, PoTable which, PoStatement statement, Datum key,
+read_by_key(PoReader *reader, PoIndex which, PoStatement statement, Datum key,
 			const AttrNumber *attributes, int nattributes,
 			Datum *values, bool *nulls)
 {
@@ -166,19 +166,19 @@ read_by_key(PoReader *reader, PoTable which, PoStatement statement, Datum key,
 }
 
 static void
-read_by_key_end(PoReader *reader, PoTable which)
+read_by_key_end(PoReader *reader, PoIndex which)
 {
-	if (reader->tables[which].path == PATH_SPI)
+	if (reader->scans[which].path == PATH_SPI)
 		SPI_finish();
 	else
-		ExecClearTuple(reader->tables[which].slot);
+		ExecClearTuple(reader->scans[which].slot);
 }
 
 /* the version of the row that was read last */
 static PoVersion
 version_of(PoReader *reader, const PoAccount *account)
 {
-	TupleTableSlot *slot = reader->tables[PO_ACCOUNT].slot;
+	TupleTableSlot *slot = reader->scans[PO_ACCOUNT_KEY].slot;
 	PoVersion	version;
 	bool		isnull;
 
@@ -213,13 +213,13 @@ po_read_account(PoReader *reader, text *account_id, PoAccount *account)
 		*account = reader->kept->account;
 		return true;
 	}
-	found = read_by_key(reader, PO_ACCOUNT, PO_READ_ACCOUNT,
+	found = read_by_key(reader, PO_ACCOUNT_KEY, PO_READ_ACCOUNT,
 						PointerGetDatum(account_id), po_account_attributes,
 						PO_ACCOUNT_NCOLUMNS, values, nulls);
 	if (found)
 	{
 		po_account_from(account, values, nulls);
-		if (!reader->as_owner && reader->tables[PO_ACCOUNT].path == PATH_DIRECT)
+		if (!reader->as_owner && reader->scans[PO_ACCOUNT_KEY].path == PATH_DIRECT)
 		{
 			version = version_of(reader, account);
 			reader->kept = po_cache_find(reader->schema, reader->snapshot,
@@ -227,7 +227,7 @@ po_read_account(PoReader *reader, text *account_id, PoAccount *account)
 			reader->is_held = reader->kept != NULL;
 		}
 	}
-	read_by_key_end(reader, PO_ACCOUNT);
+	read_by_key_end(reader, PO_ACCOUNT_KEY);
 	return found;
 }
 
@@ -242,11 +242,11 @@ po_read_alias(PoReader *reader, text *alias)
 	bool		nulls[lengthof(attributes)];
 	text	   *seller = NULL;
 
-	if (read_by_key(reader, PO_SELLER_ALIAS, PO_READ_ALIAS,
+	if (read_by_key(reader, PO_ALIAS_KEY, PO_READ_ALIAS,
 					PointerGetDatum(alias), attributes, lengthof(attributes),
 					values, nulls) && DatumGetBool(values[1]))
 		seller = DatumGetTextPCopy(values[0]);
-	read_by_key_end(reader, PO_SELLER_ALIAS);
+	read_by_key_end(reader, PO_ALIAS_KEY);
 	return seller;
 }
 
@@ -259,10 +259,10 @@ po_read_payer(PoReader *reader, text *member_account_id)
 	Datum		value;
 	bool		isnull;
 
-	if (read_by_key(reader, PO_ACCOUNT_MEMBER, PO_READ_PAYER,
+	if (read_by_key(reader, PO_MEMBER_KEY, PO_READ_PAYER,
 					PointerGetDatum(member_account_id), &attribute, 1, &value, &isnull))
 		payer = DatumGetTextPCopy(value);
-	read_by_key_end(reader, PO_ACCOUNT_MEMBER);
+	read_by_key_end(reader, PO_MEMBER_KEY);
 	return payer;
 }
 
@@ -277,11 +277,11 @@ po_read_out_of_cycle_only(PoReader *reader, PoLineType *line_type)
 
 	if (po_cache_recall_type(reader->schema, reader->snapshot, line_type, &result))
 		return result;
-	if (read_by_key(reader, PO_TAXONOMY, PO_READ_TAXONOMY,
+	if (read_by_key(reader, PO_TAXONOMY_KEY, PO_READ_TAXONOMY,
 					PointerGetDatum(line_type), &attribute, 1,
 					&value, &isnull) && !isnull)
 		result = DatumGetBool(value) ? PO_YES : PO_NO;
-	read_by_key_end(reader, PO_TAXONOMY);
+	read_by_key_end(reader, PO_TAXONOMY_KEY);
 	po_cache_note_type(reader->schema, reader->snapshot, line_type, result);
 	return result;
 }
@@ -378,8 +378,8 @@ po_orders_begin(PoReader *reader, text *account_id, text *bill_from, PoMonth mon
 		reader->orders.bill_from = bill_from;
 		reader->orders.month = month;
 	}
-	else if (is_direct(reader, PO_ORDER))
-		start_scan(reader, PO_ORDER, args, bill_from == NULL ? 1 : 3);
+	else if (is_direct(reader, PO_ORDER_MATCH))
+		start_scan(reader, PO_ORDER_MATCH, args, bill_from == NULL ? 1 : 3);
 	else
 		read_all_orders(reader, args, bill_from != NULL);
 }
@@ -408,9 +408,9 @@ po_orders_next(PoReader *reader)
 
 	if (reader->kept != NULL)
 		return next_kept_order(scan);
-	if (reader->tables[PO_ORDER].path == PATH_SPI)
+	if (reader->scans[PO_ORDER_MATCH].path == PATH_SPI)
 		return scan->next < scan->norders ? &scan->orders[scan->next++] : NULL;
-	if (!next_row(reader, PO_ORDER, po_order_attributes, PO_ORDER_NCOLUMNS,
+	if (!next_row(reader, PO_ORDER_MATCH, po_order_attributes, PO_ORDER_NCOLUMNS,
 				  values, nulls))
 		return NULL;
 	po_order_view(&scan->order, values, nulls);
@@ -554,11 +554,11 @@ po_line_items_begin(PoReader *reader, text *account_id, const PoOrder *order,
 
 	if (is_kept_order(reader, order))
 		begin_kept_line_items(reader, order, line_type, month);
-	else if (is_direct(reader, PO_LINE_ITEM))
+	else if (is_direct(reader, PO_LINE_ITEM_MATCH))
 	{
 		reader->line_items.kept = NULL;
 		reader->line_items.po_number = order->po_number;
-		start_scan(reader, PO_LINE_ITEM, args, line_type == NULL ? 2 : 5);
+		start_scan(reader, PO_LINE_ITEM_MATCH, args, line_type == NULL ? 2 : 5);
 	}
 	else
 		seek_line_items(reader, account_id, order, line_type, month);
@@ -573,10 +573,10 @@ po_line_items_next(PoReader *reader)
 
 	if (scan->kept != NULL)
 		return next_kept_line_item(scan);
-	if (reader->tables[PO_LINE_ITEM].path == PATH_SPI)
+	if (reader->scans[PO_LINE_ITEM_MATCH].path == PATH_SPI)
 		return scan->next < scan->nitems && scan->places[scan->next] == scan->place ?
 			&scan->items[scan->next++] : NULL;
-	if (!next_row(reader, PO_LINE_ITEM, po_line_item_attributes,
+	if (!next_row(reader, PO_LINE_ITEM_MATCH, po_line_item_attributes,
 				  PO_LINE_ITEM_NCOLUMNS, values, nulls))
 		return NULL;
 	po_line_item_view(&scan->item, values, nulls);

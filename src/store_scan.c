@@ -26,9 +26,10 @@
 
 #define MAX_KEYS 5
 
-/* how a table's index is searched: a column, its place and a strategy for each key */
+/* how an index is searched: a column, its place and a strategy for each key */
 typedef struct IndexShape
 {
+	PoTable		table;
 	const char *name;
 	int			nkeys;
 	AttrNumber	columns[MAX_KEYS];	/* of the table */
@@ -37,40 +38,48 @@ typedef struct IndexShape
 	ScanDirection direction;
 } IndexShape;
 
-static const IndexShape shapes[PO_NTABLES] = {
-	[PO_ACCOUNT] = {"po_account_pkey", 1,
+static const IndexShape shapes[PO_NINDEXES] = {
+	[PO_ACCOUNT_KEY] = {PO_ACCOUNT, "po_account_pkey", 1,
 		{Anum_account_account_id},
 		{1},
 		{BTEqualStrategyNumber}, ForwardScanDirection},
 	/* backwards, so that the newest order comes first */
-	[PO_ORDER] = {"po_order_match", 3,
+	[PO_ORDER_MATCH] = {PO_ORDER, "po_order_match", 3,
 		{Anum_order_account_id, Anum_order_bill_from, Anum_order_expiration_month},
 		{1, 2, 4},
 		{BTEqualStrategyNumber, BTEqualStrategyNumber, BTGreaterEqualStrategyNumber},
 		BackwardScanDirection},
-	[PO_LINE_ITEM] = {"po_line_item_match", 5,
+	[PO_LINE_ITEM_MATCH] = {PO_LINE_ITEM, "po_line_item_match", 5,
 		{Anum_line_item_account_id, Anum_line_item_po_number,
 		 Anum_line_item_line_type, Anum_line_item_start_month, Anum_line_item_end_month},
 		{1, 2, 3, 4, 5},
 		{BTEqualStrategyNumber, BTEqualStrategyNumber, BTEqualStrategyNumber,
 		 BTLessEqualStrategyNumber, BTGreaterEqualStrategyNumber},
 		ForwardScanDirection},
-	[PO_ACCOUNT_MEMBER] = {"po_account_member_pkey", 1,
+	[PO_LINE_ITEM_KEY] = {PO_LINE_ITEM, "po_line_item_pkey", 2,
+		{Anum_line_item_account_id, Anum_line_item_line_item_id},
+		{1, 2},
+		{BTEqualStrategyNumber, BTEqualStrategyNumber}, ForwardScanDirection},
+	[PO_CONTACT_KEY] = {PO_CONTACT, "po_contact_pkey", 2,
+		{Anum_contact_account_id, Anum_contact_po_number},
+		{1, 2},
+		{BTEqualStrategyNumber, BTEqualStrategyNumber}, ForwardScanDirection},
+	[PO_MEMBER_KEY] = {PO_ACCOUNT_MEMBER, "po_account_member_pkey", 1,
 		{Anum_member_member_account_id},
 		{1},
 		{BTEqualStrategyNumber}, ForwardScanDirection},
-	[PO_SELLER_ALIAS] = {"po_seller_alias_pkey", 1,
+	[PO_ALIAS_KEY] = {PO_SELLER_ALIAS, "po_seller_alias_pkey", 1,
 		{Anum_alias_alias},
 		{1},
 		{BTEqualStrategyNumber}, ForwardScanDirection},
-	[PO_TAXONOMY] = {"po_taxonomy_pkey", 1,
+	[PO_TAXONOMY_KEY] = {PO_TAXONOMY, "po_taxonomy_pkey", 1,
 		{Anum_taxonomy_line_type},
 		{1},
 		{BTEqualStrategyNumber}, ForwardScanDirection},
 };
 
-/* what is kept of a table for the session */
-typedef struct KnownTable
+/* what is kept of an index and its table for the session */
+typedef struct KnownIndex
 {
 	bool		valid;
 	Oid			schema;
@@ -79,9 +88,9 @@ typedef struct KnownTable
 	ScanKeyData keys[MAX_KEYS];
 	bool		plain;			/* without children, without row security */
 	Oid			reader;			/* a role that has SELECT on it */
-} KnownTable;
+} KnownIndex;
 
-static KnownTable known_tables[PO_NTABLES];
+static KnownIndex known_indexes[PO_NINDEXES];
 static uint64 nchanges = 1;
 
 /* ---- what is kept ---- */
@@ -89,9 +98,9 @@ static uint64 nchanges = 1;
 static void
 relation_changed(Datum arg, Oid relid)
 {
-	for (int i = 0; i < PO_NTABLES; i++)
+	for (int i = 0; i < PO_NINDEXES; i++)
 	{
-		KnownTable *known = &known_tables[i];
+		KnownIndex *known = &known_indexes[i];
 
 		if (!OidIsValid(relid) || relid == known->heap || relid == known->index)
 		{
@@ -111,8 +120,8 @@ po_scan_changes(void)
 static void
 roles_changed(Datum arg, int cacheid, uint32 hashvalue)
 {
-	for (int i = 0; i < PO_NTABLES; i++)
-		known_tables[i].reader = InvalidOid;
+	for (int i = 0; i < PO_NINDEXES; i++)
+		known_indexes[i].reader = InvalidOid;
 }
 
 void
@@ -157,10 +166,10 @@ has_shape(const IndexShape *shape, Relation heap, Relation index)
 }
 
 /* opens the table, and the index where there is a good one */
-static KnownTable *
+static KnownIndex *
 open_known(PoScan *scan, Oid schema)
 {
-	KnownTable *known = &known_tables[scan->which];
+	KnownIndex *known = &known_indexes[scan->which];
 	const IndexShape *shape = &shapes[scan->which];
 	MemoryContext caller;
 
@@ -172,7 +181,7 @@ open_known(PoScan *scan, Oid schema)
 	}
 	known->schema = schema;
 	known->reader = InvalidOid;
-	known->heap = po_table_oid(schema, scan->which);
+	known->heap = po_table_oid(schema, shape->table);
 	known->index = get_relname_relid(shape->name, schema);
 	/* a change while we look makes it false again, for the next one who asks */
 	known->valid = true;
@@ -198,7 +207,7 @@ open_known(PoScan *scan, Oid schema)
 /* ---- who may read directly ---- */
 
 static bool
-may_select(KnownTable *known)
+may_select(KnownIndex *known)
 {
 	Oid			user = GetUserId();
 
@@ -211,9 +220,9 @@ may_select(KnownTable *known)
 }
 
 bool
-po_scan_sees_all(Oid schema, PoTable which)
+po_scan_sees_all(Oid schema, PoIndex which)
 {
-	const KnownTable *known = &known_tables[which];
+	const KnownIndex *known = &known_indexes[which];
 
 	return known->valid && known->schema == schema && known->plain &&
 		known->reader == GetUserId();
@@ -221,7 +230,7 @@ po_scan_sees_all(Oid schema, PoTable which)
 
 /* would a query on the table see what an index scan sees? */
 static bool
-table_allows_direct(PoScan *scan, KnownTable *known, bool as_owner, PoPolicies *policies)
+table_allows_direct(PoScan *scan, KnownIndex *known, bool as_owner, PoPolicies *policies)
 {
 	Relation	heap = scan->heap;
 
@@ -236,7 +245,7 @@ table_allows_direct(PoScan *scan, KnownTable *known, bool as_owner, PoPolicies *
 		check_enable_rls(known->heap, InvalidOid, true) != RLS_ENABLED)
 		return true;
 	if (policies != NULL)
-		scan->policy = po_policy_of(policies, scan->which, heap);
+		scan->policy = po_policy_of(policies, shapes[scan->which].table, heap);
 	return scan->policy != NULL;
 }
 
@@ -250,10 +259,10 @@ index_allows_direct(Relation index)
 }
 
 bool
-po_scan_open(PoScan *scan, Oid schema, PoTable which, bool as_owner,
+po_scan_open(PoScan *scan, Oid schema, PoIndex which, bool as_owner,
 			 PoPolicies *policies)
 {
-	KnownTable *known;
+	KnownIndex *known;
 
 	if (scan->path != PATH_UNKNOWN)
 		return scan->path == PATH_DIRECT;
@@ -273,15 +282,12 @@ po_scan_open(PoScan *scan, Oid schema, PoTable which, bool as_owner,
 void
 po_scan_start(PoScan *scan, Snapshot snapshot, const Datum *values, int nkeys)
 {
-	ScanKey		keys = known_tables[scan->which].keys;
+	ScanKey		keys = known_indexes[scan->which].keys;
 
 	for (int i = 0; i < nkeys; i++)
 		keys[i].sk_argument = values[i];
-	if (scan->scan != NULL && scan->nkeys != nkeys)
-	{
-		index_endscan(scan->scan);
-		scan->scan = NULL;
-	}
+	if (scan->nkeys != nkeys)
+		po_scan_stop(scan);
 	if (scan->scan == NULL)
 		scan->scan = po_index_beginscan(scan->heap, scan->index, snapshot, nkeys);
 	scan->nkeys = nkeys;
@@ -313,10 +319,17 @@ po_scan_next(PoScan *scan, const AttrNumber *attributes, int nattributes,
 }
 
 void
-po_scan_close(PoScan *scan)
+po_scan_stop(PoScan *scan)
 {
 	if (scan->scan != NULL)
 		index_endscan(scan->scan);
+	scan->scan = NULL;
+}
+
+void
+po_scan_close(PoScan *scan)
+{
+	po_scan_stop(scan);
 	if (scan->slot != NULL)
 		ExecDropSingleTupleTableSlot(scan->slot);
 	if (scan->index != NULL)

@@ -116,8 +116,8 @@ po_configuration_read(Oid schema, Snapshot snapshot, bool as_owner,
 	configuration->account.account_id = po_arena_copy(arena, account->account_id);
 	configuration->account.currency = po_arena_copy(arena, account->currency);
 	configuration->account.time_zone = po_arena_copy(arena, account->time_zone);
-	if (po_scan_open(&orders, schema, PO_ORDER, as_owner, NULL) &&
-		po_scan_open(&line_items, schema, PO_LINE_ITEM, as_owner, NULL))
+	if (po_scan_open(&orders, schema, PO_ORDER_MATCH, as_owner, NULL) &&
+		po_scan_open(&line_items, schema, PO_LINE_ITEM_MATCH, as_owner, NULL))
 	{
 		read_orders(&orders, snapshot, arena, configuration);
 		fits = configuration->norders <= MAX_LINE_ITEMS &&

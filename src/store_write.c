@@ -1,11 +1,10 @@
 /*
  * store_write.c
- *		Locks accounts and writes the books; reads what the triggers check.
+ *		Writes what is not the books (store_books.c); reads what the triggers check.
  *
  * All of it runs as the tables' owner (the caller sees to that) and sees the
  * newest rows: each statement takes a snapshot of its own, so that after the
- * lock on an account nothing of it is stale.  Under REPEATABLE READ and above
- * the lock itself fails with 40001 where the account's row has changed.
+ * lock on an account nothing of it is stale.
  */
 #include "postgres.h"
 
@@ -77,31 +76,6 @@ po_check_written(bool as_meant, const char *table)
 				(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
 				 errmsg("what po_mgmt wrote to \"%s\" was changed or dropped by a trigger", table),
 				 errhint("Triggers on \"%s\" may look at its rows, but not change them.", table)));
-}
-
-/*
- * Locks an account by writing its row, for the rest of the transaction: its
- * bookings and changes of its configuration come one after another.  The time
- * that goes into the row is later than that of any lock before, even where
- * the clock was set back.  False where the account is not known.
- */
-bool
-po_lock_account(Oid schema, text *account_id, PoAccount *account)
-{
-	Datum		arg = PointerGetDatum(account_id);
-	Datum		values[PO_ACCOUNT_NCOLUMNS];
-	bool		nulls[PO_ACCOUNT_NCOLUMNS];
-	bool		found = execute(schema, PO_LOCK_ACCOUNT, &arg, NULL) > 0;
-
-	if (found)
-	{
-		for (int i = 0; i < PO_ACCOUNT_NCOLUMNS; i++)
-			values[i] = column(0, i + 1, &nulls[i]);
-		po_account_from(account, values, nulls);
-	}
-	SPI_finish();
-	po_check_written(found || !po_exists(schema, PO_READ_ACCOUNT, &arg), "po_account");
-	return found;
 }
 
 /* has this transaction written its row? */
@@ -439,7 +413,7 @@ po_association_note(void)
 	return association_note;
 }
 
-/* ---- balances and ledger ---- */
+/* ---- arrays ---- */
 
 Datum
 po_array_datum(Datum *values, bool *nulls, int n, Oid type)
@@ -469,118 +443,4 @@ po_line_item_arguments(const PoMove *items, int nitems, Datum *args)
 	}
 	args[0] = po_array_datum(accounts, NULL, nitems, TEXTOID);
 	args[1] = po_array_datum(ids, NULL, nitems, INT8OID);
-}
-
-/*
- * Sets each move's balance, NULL where the line item is gone or not tracked,
- * and what notifying needs.
- */
-void
-po_read_balances(Oid schema, PoMove *moves, int nmoves)
-{
-	Datum		args[2];
-	uint64		nrows;
-	bool		isnull;
-
-	for (int i = 0; i < nmoves; i++)
-	{
-		moves[i].balance = moves[i].total_value = NULL;
-		moves[i].thresholds = NULL;
-		moves[i].exists = false;
-	}
-	po_line_item_arguments(moves, nmoves, args);
-	nrows = execute(schema, PO_READ_BALANCES, args, NULL);
-	for (uint64 row = 0; row < nrows; row++)
-	{
-		PoMove	   *move = &moves[DatumGetInt64(column(row, 1, &isnull)) - 1];
-		Datum		balance = column(row, 2, &isnull);
-		Datum		thresholds;
-
-		move->exists = true;
-		move->balance = isnull ? NULL : DatumGetNumericCopy(balance);
-		move->total_value = DatumGetNumericCopy(column(row, 3, &isnull));
-		thresholds = column(row, 4, &isnull);
-		move->thresholds = isnull ? NULL : DatumGetArrayTypePCopy(thresholds);
-	}
-	SPI_finish();
-}
-
-/* adds each move's amount to the balance of its line item; one move each */
-void
-po_move_balances(Oid schema, const PoMove *moves, int nmoves)
-{
-	Datum		args[3];
-	Datum	   *amounts = palloc(nmoves * sizeof(Datum));
-	uint64		nrows;
-	uint64		nexpected = 0;
-
-	for (int i = 0; i < nmoves; i++)
-	{
-		nexpected += moves[i].exists;
-		amounts[i] = NumericGetDatum(moves[i].amount);
-	}
-	po_line_item_arguments(moves, nmoves, args);
-	args[2] = po_array_datum(amounts, NULL, nmoves, NUMERICOID);
-	nrows = execute(schema, PO_MOVE_BALANCES, args, NULL);
-	po_check_written(nrows == nexpected, "po_line_item");
-	for (uint64 row = 0; row < nrows; row++)
-	{
-		bool		isnull;
-		const PoMove *move = &moves[DatumGetInt64(column(row, 1, &isnull)) - 1];
-		Datum		after = column(row, 2, &isnull);
-		Numeric		expected;
-
-		if (isnull || move->balance == NULL)
-		{
-			po_check_written(isnull && move->balance == NULL, "po_line_item");
-			continue;
-		}
-		expected = po_money_add(move->balance, move->amount);
-		po_check_written(po_money_compare(DatumGetNumeric(after), expected) == 0, "po_line_item");
-	}
-	SPI_finish();
-}
-
-/* an entry as a row of the ledger; columns that a user added are null */
-static Datum
-entry_row(TupleDesc desc, int64 entry_id, const PoEntry *entry)
-{
-	Datum	   *values = palloc0(desc->natts * sizeof(Datum));
-	bool	   *nulls = palloc(desc->natts * sizeof(bool));
-
-	memset(nulls, true, desc->natts * sizeof(bool));
-	memset(nulls, false, Anum_ledger_note * sizeof(bool));
-	values[Anum_ledger_entry_id - 1] = Int64GetDatum(entry_id);
-	put_text(values, nulls, Anum_ledger_account_id, entry->account_id);
-	values[Anum_ledger_line_item_id - 1] = Int64GetDatum(entry->line_item_id);
-	put_text(values, nulls, Anum_ledger_po_number, entry->po_number);
-	put_text(values, nulls, Anum_ledger_line_number, entry->line_number);
-	put_text(values, nulls, Anum_ledger_bill_from, entry->bill_from);
-	put_text(values, nulls, Anum_ledger_invoice_id, entry->invoice_id);
-	values[Anum_ledger_entry_kind - 1] = CStringGetTextDatum(entry->kind);
-	values[Anum_ledger_amount - 1] = NumericGetDatum(entry->amount);
-	values[Anum_ledger_balance_after - 1] = NumericGetDatum(entry->balance_after);
-	nulls[Anum_ledger_balance_after - 1] = entry->balance_after == NULL;
-	values[Anum_ledger_recorded_at - 1] = TimestampTzGetDatum(entry->recorded_at);
-	put_text(values, nulls, Anum_ledger_recorded_by, entry->recorded_by);
-	put_text(values, nulls, Anum_ledger_note, entry->note);
-	return heap_copy_tuple_as_datum(heap_form_tuple(desc, values, nulls), desc);
-}
-
-/* in their order, which their ids follow */
-void
-po_write_ledger(Oid schema, const PoEntry *entries, int nentries)
-{
-	Relation	ledger = table_open(po_table_oid(schema, PO_LEDGER), RowExclusiveLock);
-	Datum	   *rows = palloc(nentries * sizeof(Datum));
-	Datum		arg;
-
-	for (int i = 0; i < nentries; i++)
-		rows[i] = entry_row(RelationGetDescr(ledger),
-							po_next_id(schema, "po_ledger_entry_id_seq"), &entries[i]);
-	arg = po_array_datum(rows, NULL, nentries, ledger->rd_rel->reltype);
-	table_close(ledger, NoLock);
-	po_check_written(execute(schema, PO_WRITE_LEDGER, &arg, NULL) == (uint64) nentries,
-				  "po_ledger");
-	SPI_finish();
 }
