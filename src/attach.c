@@ -39,15 +39,6 @@ is_attached(Relation rel, Oid schema)
 	return false;
 }
 
-static bool
-is_own_table(Relation rel, Oid schema)
-{
-	for (int i = 0; i < PO_NTABLES; i++)
-		if (po_table_oid(schema, i) == RelationGetRelid(rel))
-			return true;
-	return false;
-}
-
 static void
 check_table(Relation rel, Oid schema)
 {
@@ -62,11 +53,18 @@ check_table(Relation rel, Oid schema)
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is a partition", RelationGetRelationName(rel)),
 				 errhint("Attach the partitioned table, and with it all of its partitions.")));
-	if (is_own_table(rel, schema))
+	if (po_which_table(schema, rel) != PO_NTABLES)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is a table of po_mgmt itself", RelationGetRelationName(rel)),
 				 errhint("Attach a table of yours; po_invoice needs no attaching.")));
+	if (po_is_distributed(schema))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("tables cannot be attached where po_invoice is distributed"),
+				 errdetail("A row of \"%s\" may be on another server than its account.",
+						   RelationGetRelationName(rel)),
+				 errhint("Insert the invoices into po_invoice.")));
 	if (is_attached(rel, schema))
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
