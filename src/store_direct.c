@@ -50,7 +50,8 @@ static bool
 is_plain(Relation rel)
 {
 	return rel->rd_rel->relkind == RELKIND_RELATION && !rel->rd_rel->relhassubclass &&
-		!rel->rd_rel->relispartition && !rel->rd_rel->relhasrules;
+		!rel->rd_rel->relispartition && !rel->rd_rel->relhasrules &&
+		!po_is_distributed(RelationGetNamespace(rel));
 }
 
 /* is what is written there taken as it is? */
