@@ -53,11 +53,19 @@ check_table(Relation rel, Oid schema)
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is a partition", RelationGetRelationName(rel)),
 				 errhint("Attach the partitioned table, and with it all of its partitions.")));
-	if (po_is_own_table(RelationGetRelid(rel)))
+	if (po_is_own_table(RelationGetRelid(rel)) ||
+		(po_is_distributed(schema) && po_which_table(schema, rel) != PO_NTABLES))
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is a table of po_mgmt itself", RelationGetRelationName(rel)),
 				 errhint("Attach a table of yours; po_invoice needs no attaching.")));
+	if (po_is_distributed(schema))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("tables cannot be attached where po_invoice is distributed"),
+				 errdetail("A row of \"%s\" may be on another server than its account.",
+						   RelationGetRelationName(rel)),
+				 errhint("Insert the invoices into po_invoice.")));
 	if (is_attached(rel, schema))
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),

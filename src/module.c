@@ -51,6 +51,7 @@ _PG_init(void)
 							NULL);
 	MarkGUCPrefixReserved("po_mgmt");
 	po_plan_init();
+	po_shard_init();
 	po_scan_init();
 	po_cache_init();
 	po_flight_init();

@@ -45,20 +45,14 @@ remind_of_some(Oid schema, Portal cursor, bool *more)
 	return po_write_notifications(schema, PO_WRITE_REMINDERS, reminders, n);
 }
 
-/* the number of reminders written */
-PG_FUNCTION_INFO_V1(po_scan_expirations);
-Datum
-po_scan_expirations(PG_FUNCTION_ARGS)
+/* of the accounts that are in one shard with this one, or of all */
+static uint64
+remind_of_all(Oid schema, text *account_id, bool is_given, DateADT as_of)
 {
-	Oid			schema = get_func_namespace(fcinfo->flinfo->fn_oid);
-	bool		is_given = !PG_ARGISNULL(0);
-	int64		nwritten = 0;
+	Portal		cursor = po_open_reminders(schema, account_id, is_given, as_of);
+	uint64		nwritten = 0;
 	bool		more = true;
-	PoIdentity	caller;
-	Portal		cursor;
 
-	po_become_table_owner(schema, PO_NOTIFICATION, &caller);
-	cursor = po_open_reminders(schema, is_given, is_given ? PG_GETARG_DATEADT(0) : 0);
 	while (more)
 	{
 		MemoryContext outer = CurrentMemoryContext;
@@ -71,6 +65,24 @@ po_scan_expirations(PG_FUNCTION_ARGS)
 		MemoryContextSwitchTo(outer);
 		MemoryContextDelete(some);
 	}
+	return nwritten;
+}
+
+/* the number of reminders written */
+PG_FUNCTION_INFO_V1(po_scan_expirations);
+Datum
+po_scan_expirations(PG_FUNCTION_ARGS)
+{
+	Oid			schema = get_func_namespace(fcinfo->flinfo->fn_oid);
+	bool		is_given = !PG_ARGISNULL(0);
+	int64		nwritten = 0;
+	ListCell   *cell;
+	PoIdentity	caller;
+
+	po_become_table_owner(schema, PO_NOTIFICATION, &caller);
+	foreach(cell, po_accounts_here(schema))
+		nwritten += remind_of_all(schema, lfirst(cell), is_given,
+								  is_given ? PG_GETARG_DATEADT(0) : 0);
 	po_become(&caller);
 	PG_RETURN_INT64(nwritten);
 }

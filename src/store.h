@@ -2,7 +2,8 @@
  * store.h
  *		The store: the only place that reads and writes the tables.
  *
- * store_sql.c has the SQL, store_plan.c keeps its plans, store_read.c reads what a
+ * store_sql.c has the SQL, store_plan.c keeps its plans, store_shard.c knows which
+ * relations these are about, store_read.c reads what a
  * match needs, store_scan.c scans indexes for it, store_cache.c keeps accounts
  * in memory, store_past.c reads what there was, store_books.c locks accounts
  * and writes the books, store_direct.c does that without statements,
@@ -16,6 +17,7 @@
 #define PO_STORE_H
 
 #include "executor/spi.h"
+#include "nodes/pg_list.h"
 #include "utils/rel.h"
 
 #include "arena.h"
@@ -137,6 +139,15 @@ extern void po_check_triggers(Oid schema, PoTable which);
 extern bool po_store_is_writing(void);
 extern bool po_marketplace_is_writing(void);
 extern void po_plan_init(void);
+
+/* ---- store_shard.c: tables that Citus has distributed over servers ---- */
+
+extern bool po_is_distributed(Oid schema);
+/* the table that a relation is, or is a shard of; PO_NTABLES: of none of ours */
+extern PoTable po_which_table(Oid schema, Relation rel);
+/* one of each shard that is here; where tables are not distributed, one NULL */
+extern List *po_accounts_here(Oid schema);
+extern void po_shard_init(void);
 
 /* ---- store_read.c ---- */
 
@@ -413,7 +424,7 @@ extern bool po_notify_setting;	/* po_mgmt.notify */
 
 extern void po_read_notices(Oid schema, const PoMove *items, int nitems,
 							PoNotice *notices);
-extern Portal po_open_reminders(Oid schema, bool is_given, DateADT as_of);
+extern Portal po_open_reminders(Oid schema, text *account_id, bool is_given, DateADT as_of);
 extern PoNotice *po_read_reminders(Portal cursor, int max, int *nnotices);
 extern uint64 po_write_notifications(Oid schema, PoStatement statement,
 									 const PoNotification *notifications,

@@ -65,15 +65,19 @@ po_read_notices(Oid schema, const PoMove *items, int nitems, PoNotice *notices)
 	SPI_finish();
 }
 
-/* of a day, or of each account's today; the cursor ends with the last row */
+/*
+ * Of a day, or of each account's today, for the accounts of one shard; the
+ * cursor ends with the last row.
+ */
 Portal
-po_open_reminders(Oid schema, bool is_given, DateADT as_of)
+po_open_reminders(Oid schema, text *account_id, bool is_given, DateADT as_of)
 {
-	Datum		arg = DateADTGetDatum(as_of);
+	Datum		args[] = {DateADTGetDatum(as_of), PointerGetDatum(account_id)};
+	char		nulls[] = {is_given ? ' ' : 'n', account_id != NULL ? ' ' : 'n', '\0'};
 	Portal		cursor;
 
 	SPI_connect();
-	cursor = po_open_cursor(schema, PO_READ_REMINDERS, &arg, is_given ? NULL : "n");
+	cursor = po_open_cursor(schema, PO_READ_REMINDERS, args, nulls);
 	SPI_finish();
 	return cursor;
 }

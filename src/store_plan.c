@@ -14,6 +14,7 @@
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "commands/trigger.h"
+#include "executor/executor.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
@@ -22,31 +23,14 @@
 #include "utils/relcache.h"
 #include "utils/syscache.h"
 
+#include "store_shard.h"
 #include "store_sql.h"
-
-static const char *const table_names[PO_NTABLES] = {
-	[PO_SELLER] = "po_seller",
-	[PO_SELLER_ALIAS] = "po_seller_alias",
-	[PO_TAXONOMY] = "po_taxonomy",
-	[PO_SELLER_LINE_TYPE] = "po_seller_line_type",
-	[PO_ACCOUNT] = "po_account",
-	[PO_ORDER] = "po_order",
-	[PO_LINE_ITEM] = "po_line_item",
-	[PO_CONTACT] = "po_contact",
-	[PO_ACCOUNT_MEMBER] = "po_account_member",
-	[PO_INVOICE] = "po_invoice",
-	[PO_LEDGER] = "po_ledger",
-	[PO_CHANGE_LOG] = "po_change_log",
-	[PO_NOTIFICATION] = "po_notification",
-	[PO_LEDGER_ARCHIVE] = "po_ledger_archive",
-	[PO_CHANGE_LOG_ARCHIVE] = "po_change_log_archive"
-};
 
 /*
  * The plans are for the extension in one schema, and for its types: those of
  * an extension that was dropped and made again are others.
  */
-static SPIPlanPtr plans[PO_NSTATEMENTS];
+static PoRelations tables;		/* as they are; where they are distributed, see store_shard.c */
 static Oid	plans_schema = InvalidOid;
 static Oid	plans_type = InvalidOid;
 static NameData plans_name;		/* of the schema, which the texts have */
@@ -89,7 +73,7 @@ po_is_own_table(Oid table)
 static bool
 has_archive(Oid schema)
 {
-	Oid			table = get_relname_relid(table_names[PO_LEDGER_ARCHIVE], schema);
+	Oid			table = get_relname_relid(po_table_base_name(PO_LEDGER_ARCHIVE), schema);
 
 	return OidIsValid(table) && po_is_own_table(table);
 }
@@ -97,13 +81,13 @@ has_archive(Oid schema)
 Oid
 po_table_oid(Oid schema, PoTable table)
 {
-	Oid			oid = get_relname_relid(table_names[table], schema);
+	Oid			oid = get_relname_relid(po_table_base_name(table), schema);
 
 	if (!OidIsValid(oid))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("table \"%s\" of extension po_mgmt does not exist",
-						table_names[table]),
+						po_table_base_name(table)),
 				 errhint("It was dropped or renamed; the extension needs it under its own name.")));
 	return oid;
 }
@@ -120,8 +104,10 @@ argument_type(Oid schema, char letter)
 {
 	switch (letter)
 	{
+		case 'a':
 		case 't':
 			return TEXTOID;
+		case 'A':
 		case 'T':
 			return TEXTARRAYOID;
 		case 'i':
@@ -161,7 +147,10 @@ argument_type(Oid schema, char letter)
 static void
 forget_plans(Oid schema)
 {
-	memset(plans, 0, sizeof(plans));
+	memset(tables.plans, 0, sizeof(tables.plans));
+	for (int i = 0; i < PO_NTABLES; i++)
+		namestrcpy(&tables.names[i], po_table_base_name(i));
+	po_shard_forget();
 	plans_schema = schema;
 	plans_type = own_type(schema, "po_month");
 	namestrcpy(&plans_name, get_namespace_name(schema));
@@ -180,41 +169,80 @@ plans_are_good(Oid schema)
 	return true;
 }
 
-/* with the schema's name, and without what is not there: see store_sql.c */
-static char *
-sql_of(Oid schema, PoStatement statement)
+/* the table that a name is of; PO_NTABLES: none of ours */
+static PoTable
+table_named(const char *name, size_t length)
 {
-	const char *prefix = quote_identifier(get_namespace_name(schema));
+	PoTable		table = 0;
+
+	while (table < PO_NTABLES &&
+		   (strlen(po_table_base_name(table)) != length ||
+			strncmp(po_table_base_name(table), name, length) != 0))
+		table++;
+	return table;
+}
+
+/* a name as it is in the schema; its length in the text */
+static size_t
+append_name(StringInfo sql, const PoRelations *relations, const char *prefix,
+			const char *name, bool is_type)
+{
+	size_t		length = strspn(name, "abcdefghijklmnopqrstuvwxyz_");
+	PoTable		table = table_named(name, length);
+
+	appendStringInfo(sql, "%s.", prefix);
+	if (table == PO_NTABLES || is_type)
+		appendBinaryStringInfo(sql, name, length);
+	else
+		appendStringInfoString(sql, NameStr(relations->names[table]));
+	return length;
+}
+
+/*
+ * With the schema's name, and without what is not there: see store_sql.c.
+ * Names of tables become those of the relations; after a :: they are types, and
+ * stay.
+ */
+static char *
+text_on(const PoRelations *relations, const char *prefix, const char *text)
+{
 	StringInfoData sql;
 
 	initStringInfo(&sql);
-	for (const char *c = po_statement_texts[statement].sql; *c != '\0'; c++)
+	for (const char *c = text; *c != '\0'; c++)
 	{
-		if (c[0] == '@' && c[1] == '.')
-			appendStringInfoString(&sql, prefix);
-		else if (c[0] != '@' || (c[1] != '{' && c[1] != '}'))
-			appendStringInfoChar(&sql, *c);
-		else if (c[1] == '{' && !plans_archive)
+		if (c[0] == '@' && c[1] == '{' && !plans_archive)
 			c = strstr(c, "@}") + 1;
-		else
+		else if (c[0] == '@' && (c[1] == '{' || c[1] == '}'))
 			c++;
+		else if (c[0] != '@' || c[1] != '.')
+			appendStringInfoChar(&sql, *c);
+		else
+			c += append_name(&sql, relations, prefix, c + 2, c > text && c[-1] == ':') + 1;
 	}
 	return sql.data;
 }
 
 static SPIPlanPtr
-prepare(Oid schema, PoStatement statement)
+prepare(Oid schema, const PoRelations *relations, PoStatement statement)
 {
-	const char *args = po_statement_texts[statement].args;
-	int			nargs = strlen(args);
+	const PoStatementText *text = &po_statement_texts[statement];
+	const char *prefix = quote_identifier(get_namespace_name(schema));
+	char	   *sql = text_on(relations, prefix, text->sql);
+	int			nargs = strlen(text->args);
 	Oid			types[PO_MAX_ARGS];
-	char	   *sql = sql_of(schema, statement);
+	bool		is_elsewhere = relations != &tables && relations->shard == 0;
 	SPIPlanPtr	plan;
 
 	for (int i = 0; i < nargs; i++)
-		types[i] = argument_type(schema, args[i]);
-	/* the arguments change nothing in how these are best run */
-	plan = SPI_prepare_cursor(sql, nargs, types, CURSOR_OPT_GENERIC_PLAN);
+		types[i] = argument_type(schema, text->args[i]);
+
+	/*
+	 * The arguments change nothing in how these are best run; but Citus has to
+	 * see the account to know where it is.
+	 */
+	plan = SPI_prepare_cursor(sql, nargs, types,
+							  is_elsewhere ? CURSOR_OPT_CUSTOM_PLAN : CURSOR_OPT_GENERIC_PLAN);
 	if (plan == NULL)
 		elog(ERROR, "could not prepare \"%s\": %s", sql,
 			 SPI_result_code_string(SPI_result));
@@ -361,14 +389,64 @@ po_check_triggers(Oid schema, PoTable which)
 	table_close(rel, NoLock);
 }
 
-static SPIPlanPtr
-plan_of(Oid schema, PoStatement statement)
+/* accounts of an array, of texts or of rows with a column account_id */
+static List *
+accounts_of_array(List *accounts, Datum array, bool of_rows)
 {
+	ArrayIterator items = array_create_iterator(DatumGetArrayTypeP(array), 0, NULL);
+	Datum		item;
+	bool		isnull;
+
+	while (array_iterate(items, &item, &isnull))
+	{
+		if (of_rows && !isnull)
+			item = GetAttributeByName(DatumGetHeapTupleHeader(item), "account_id", &isnull);
+		if (!isnull)
+			accounts = lappend(accounts, DatumGetTextPP(item));
+	}
+	array_free_iterator(items);
+	return accounts;
+}
+
+/* those that a statement is about */
+static List *
+accounts_of(PoStatement statement, const Datum *args, const char *nulls)
+{
+	const char *letters = po_statement_texts[statement].args;
+	List	   *accounts = NIL;
+
+	for (int i = 0; letters[i] != '\0'; i++)
+		if (nulls == NULL || nulls[i] != 'n')
+			switch (letters[i])
+			{
+				case 'a':
+					accounts = lappend(accounts, DatumGetTextPP(args[i]));
+					break;
+				case 'A':
+					accounts = accounts_of_array(accounts, args[i], false);
+					break;
+				case 'E':
+				case 'O':
+				case 'V':
+					accounts = accounts_of_array(accounts, args[i], true);
+					break;
+			}
+	return accounts;
+}
+
+static SPIPlanPtr
+plan_of(Oid schema, PoStatement statement, const Datum *args, const char *nulls,
+		bool read_only)
+{
+	PoRelations *relations = &tables;
+
 	if (!plans_are_good(schema))
 		forget_plans(schema);
-	if (plans[statement] == NULL)
-		plans[statement] = prepare(schema, statement);
-	return plans[statement];
+	if (po_is_distributed(schema))
+		relations = po_relations_of(schema, accounts_of(statement, args, nulls), read_only);
+	if (relations->plans[statement] == NULL)
+		relations->plans[statement] = prepare(schema, relations, statement);
+	return relations->plans[statement];
 }
 
 uint64
@@ -385,7 +463,7 @@ po_execute(Oid schema, PoStatement statement, const Datum *args,
 		po_cache_suspend();
 		po_check_triggers(schema, written_table(statement));
 	}
-	plan = plan_of(schema, statement);
+	plan = plan_of(schema, statement, args, nulls, read_only);
 	PG_TRY();
 	{
 		writing_depth = is_write(statement) ? trigger_depth() : -1;
@@ -409,7 +487,8 @@ po_execute(Oid schema, PoStatement statement, const Datum *args,
 Portal
 po_open_cursor(Oid schema, PoStatement statement, const Datum *args, const char *nulls)
 {
-	return SPI_cursor_open(NULL, plan_of(schema, statement), unconstify(Datum *, args),
+	return SPI_cursor_open(NULL, plan_of(schema, statement, args, nulls, false),
+						   unconstify(Datum *, args),
 						   nulls, false);
 }
 

@@ -179,6 +179,9 @@ open_known(PoScan *scan, Oid schema)
 		scan->index = index_open(known->index, AccessShareLock);
 		return known;
 	}
+	known->valid = false;
+	if (po_is_distributed(schema))
+		return NULL;			/* queries find the rows, wherever they are */
 	known->schema = schema;
 	known->reader = InvalidOid;
 	known->heap = po_table_oid(schema, shape->table);

@@ -5,7 +5,10 @@
  * They are analysed under the caller's search_path, so all names are
  * qualified, operators too: @ before a dot stands for the extension's schema,
  * EQ for the equality of core's types.  What is between @{ and @} is left out
- * where the extension is of 1.0 and has no archive.  No code lives here.
+ * where the extension is of 1.0 and has no archive.  A table's name may come to
+ * stand for a shard of it (store_shard.c), whose rows are of another type:
+ * where the row itself is meant, it is made one of the table's.  No code lives
+ * here.
  */
 #include "postgres.h"
 
@@ -104,26 +107,26 @@
 	"'{balance,total_value,booked_at,created_at,updated_at,expiration_set_on}'::pg_catalog.text[]"
 
 const PoStatementText po_statement_texts[PO_NSTATEMENTS] = {
-	[PO_READ_ACCOUNT] = {"t",
+	[PO_READ_ACCOUNT] = {"a",
 		/* no more than a match needs, for who may read no more */
 		"SELECT account_id, currency, period_basis, time_zone, 0, 0, 0, NULL::@.po_month,"
 		" '-infinity'::pg_catalog.timestamptz FROM @.po_account WHERE account_id" EQ "$1"},
-	[PO_READ_ORDERS] = {"ttm",
+	[PO_READ_ORDERS] = {"atm",
 		"SELECT " PO_ORDER_COLUMNS " FROM @.po_order WHERE account_id" EQ "$1"
 		" AND bill_from" EQ "$2 AND expiration_month OPERATOR(@.>=) $3"
 		" ORDER BY updated_at DESC"},
-	[PO_READ_ALL_ORDERS] = {"t",
+	[PO_READ_ALL_ORDERS] = {"a",
 		"SELECT " PO_ORDER_COLUMNS " FROM @.po_order WHERE account_id" EQ "$1"},
-	[PO_READ_LEVEL] = {"tTlm",
+	[PO_READ_LEVEL] = {"aTlm",
 		LINE_ITEMS_OF_ORDERS " WHERE i.line_type OPERATOR(@.=) $3"
 		" AND i.start_month OPERATOR(@.<=) $4 AND i.end_month OPERATOR(@.>=) $4"
 		" ORDER BY o.place"},
-	[PO_READ_ALL_LINE_ITEMS] = {"tT",
+	[PO_READ_ALL_LINE_ITEMS] = {"aT",
 		LINE_ITEMS_OF_ORDERS " ORDER BY o.place, i.line_item_id"},
-	[PO_READ_LINE_ITEM] = {"ti",
+	[PO_READ_LINE_ITEM] = {"ai",
 		"SELECT " PO_LINE_ITEM_COLUMNS " FROM @.po_line_item"
 		" WHERE account_id" EQ "$1 AND line_item_id" EQ "$2"},
-	[PO_READ_INVOICE] = {"ttt",
+	[PO_READ_INVOICE] = {"att",
 		"SELECT " PO_INVOICE_COLUMNS " FROM @.po_invoice"
 		" WHERE account_id" EQ "$1 AND bill_from" EQ "$2 AND invoice_id" EQ "$3"},
 	[PO_READ_ALIAS] = {"t",
@@ -139,60 +142,60 @@ const PoStatementText po_statement_texts[PO_NSTATEMENTS] = {
 		"SELECT enabled FROM @.po_seller WHERE bill_from" EQ "$1 FOR KEY SHARE"},
 	[PO_KEEP_TYPE] = {"l",
 		"SELECT enabled FROM @.po_taxonomy WHERE line_type OPERATOR(@.=) $1 FOR KEY SHARE"},
-	[PO_KEEP_ACCOUNT] = {"t",
+	[PO_KEEP_ACCOUNT] = {"a",
 		"SELECT 1 FROM @.po_account WHERE account_id" EQ "$1 FOR KEY SHARE"},
-	[PO_KEEP_ORDER] = {"tt",
+	[PO_KEEP_ORDER] = {"at",
 		"SELECT 1 FROM @.po_order WHERE account_id" EQ "$1 AND po_number" EQ "$2 FOR KEY SHARE"},
 	[PO_READ_SELLER_BILLS] = {"tL",
 		"SELECT NOT EXISTS (SELECT FROM @.po_seller_line_type WHERE bill_from" EQ "$1)"
 		" OR EXISTS (SELECT FROM @.po_seller_line_type WHERE bill_from" EQ "$1"
 		" AND enabled AND line_type OPERATOR(@.=) ANY ($2))"},
-	[PO_COUNT_ACTIVE_ORDERS] = {"tm",
+	[PO_COUNT_ACTIVE_ORDERS] = {"am",
 		"SELECT pg_catalog.count(*) FROM @.po_order WHERE account_id" EQ "$1"
 		" AND status" EQ "'active' AND expiration_month OPERATOR(@.>=) $2"},
-	[PO_COUNT_LINE_ITEMS] = {"tt",
+	[PO_COUNT_LINE_ITEMS] = {"at",
 		"SELECT pg_catalog.count(*) FROM @.po_line_item"
 		" WHERE account_id" EQ "$1 AND po_number" EQ "$2"},
-	[PO_COUNT_CONTACTS] = {"tt",
+	[PO_COUNT_CONTACTS] = {"at",
 		"SELECT pg_catalog.count(*) FROM @.po_contact"
 		" WHERE account_id" EQ "$1 AND po_number" EQ "$2"},
-	[PO_READ_ORDER] = {"tt",
+	[PO_READ_ORDER] = {"at",
 		"SELECT " PO_ORDER_COLUMNS " FROM @.po_order"
 		" WHERE account_id" EQ "$1 AND po_number" EQ "$2"},
-	[PO_READ_ORDER_INVOICE] = {"tt",
+	[PO_READ_ORDER_INVOICE] = {"at",
 		"SELECT v.invoice_id FROM @.po_line_item i JOIN @.po_invoice v"
 		" ON v.account_id" EQ "i.account_id AND v.po_number" EQ "i.po_number"
 		" AND v.line_item_id" EQ "i.line_item_id"
 		" WHERE i.account_id" EQ "$1 AND i.po_number" EQ "$2 LIMIT 1"},
-	[PO_READ_LINE_ITEM_INVOICE] = {"tti",
+	[PO_READ_LINE_ITEM_INVOICE] = {"ati",
 		"SELECT invoice_id FROM @.po_invoice WHERE account_id" EQ "$1"
 		" AND po_number" EQ "$2 AND line_item_id" EQ "$3 LIMIT 1"},
-	[PO_READ_ACCOUNT_ENTRY] = {"t",
+	[PO_READ_ACCOUNT_ENTRY] = {"a",
 		"SELECT 1 FROM " LEDGER_ALL " l WHERE account_id" EQ "$1 LIMIT 1"},
-	[PO_READ_OUTSIDE_PERIOD] = {"ttmm",
+	[PO_READ_OUTSIDE_PERIOD] = {"atmm",
 		"SELECT line_number FROM @.po_line_item WHERE account_id" EQ "$1"
 		" AND po_number" EQ "$2 AND (start_month OPERATOR(@.<) $3"
 		" OR end_month OPERATOR(@.>) $4) ORDER BY line_item_id"},
-	[PO_READ_LEDGER_SUM] = {"ti",
+	[PO_READ_LEDGER_SUM] = {"ai",
 		"SELECT COALESCE(pg_catalog.sum(amount), 0) FROM @.po_ledger"
 		" WHERE account_id" EQ "$1 AND line_item_id" EQ "$2"},
-	[PO_READ_ASSOCIATED_SUM] = {"tti",
+	[PO_READ_ASSOCIATED_SUM] = {"ati",
 		"SELECT COALESCE(pg_catalog.sum(amount), 0) FROM @.po_invoice"
 		" WHERE account_id" EQ "$1 AND po_number" EQ "$2 AND line_item_id" EQ "$3"},
-	[PO_READ_INVOICE_ROW] = {"ttt",
-		"SELECT v FROM @.po_invoice v"
+	[PO_READ_INVOICE_ROW] = {"att",
+		"SELECT ROW(v.*)::@.po_invoice FROM @.po_invoice v"
 		" WHERE account_id" EQ "$1 AND bill_from" EQ "$2 AND invoice_id" EQ "$3"},
-	[PO_LOCK_INVOICE] = {"ttt",
+	[PO_LOCK_INVOICE] = {"att",
 		"SELECT " PO_INVOICE_COLUMNS " FROM @.po_invoice"
 		" WHERE account_id" EQ "$1 AND bill_from" EQ "$2 AND invoice_id" EQ "$3"
 		" FOR NO KEY UPDATE"},
-	[PO_READ_FOLLOWERS] = {"ttt",
+	[PO_READ_FOLLOWERS] = {"att",
 		"SELECT " PO_INVOICE_COLUMNS " FROM @.po_invoice WHERE account_id" EQ "$1"
 		" AND bill_from" EQ "$2 AND original_invoice_id" EQ "$3"
 		" AND kind" EQ "'credit_memo' AND voided_at IS NULL"
 		" ORDER BY recorded_at, invoice_id FOR NO KEY UPDATE"},
 	/* a memo may be the original of another, and the other of this one */
-	[PO_READ_CLOSED_FOLLOWER] = {"ttttm",
+	[PO_READ_CLOSED_FOLLOWER] = {"atttm",
 		"WITH RECURSIVE f(invoice_id, billing_month) AS (SELECT $3 COLLATE pg_catalog.\"C\", NULL::@.po_month"
 		" UNION SELECT m.invoice_id, m.billing_month FROM f JOIN @.po_invoice m"
 		" ON m.account_id" EQ "$1 AND m.bill_from" EQ "$2"
@@ -200,7 +203,7 @@ const PoStatementText po_statement_texts[PO_NSTATEMENTS] = {
 		" AND m.voided_at IS NULL AND m.currency" EQ "$4"
 		" AND COALESCE(m.association_kind, '') OPERATOR(pg_catalog.<>) 'manual')"
 		" SELECT FROM f WHERE billing_month OPERATOR(@.<=) $5"},
-	[PO_READ_UNASSOCIATED] = {"t",
+	[PO_READ_UNASSOCIATED] = {"a",
 		"SELECT " PO_INVOICE_COLUMNS " FROM @.po_invoice"
 		" WHERE line_item_id IS NULL AND voided_at IS NULL"
 		" AND ($1 IS NULL OR account_id" EQ "$1)"
@@ -210,7 +213,7 @@ const PoStatementText po_statement_texts[PO_NSTATEMENTS] = {
 	 * ledger lacks of what is booked, then for each tracked line item what it
 	 * lacks still of the balance that the invoices leave.
 	 */
-	[PO_READ_REPAIRS] = {"t",
+	[PO_READ_REPAIRS] = {"a",
 		"WITH v AS (SELECT line_item_id, bill_from, invoice_id, po_number, line_number, amount"
 		" FROM @.po_invoice WHERE account_id" EQ "$1 AND line_item_id IS NOT NULL),"
 		" l AS (SELECT line_item_id, bill_from, invoice_id, pg_catalog.max(po_number) AS po_number,"
@@ -250,7 +253,7 @@ const PoStatementText po_statement_texts[PO_NSTATEMENTS] = {
 	[PO_READ_NEXT_CLOSED] = {"t",
 		"SELECT account_id FROM @.po_account WHERE account_id OPERATOR(pg_catalog.>) $1"
 		" AND closed_through IS NOT NULL ORDER BY account_id LIMIT 1"},
-	[PO_READ_BALANCES] = {"TI",
+	[PO_READ_BALANCES] = {"AI",
 		/* contacts first: without any, this is all that notifications cost */
 		"SELECT m.place, i.balance, i.total_value, CASE WHEN EXISTS"
 		" (SELECT FROM @.po_contact c WHERE c.account_id" EQ "i.account_id"
@@ -261,7 +264,7 @@ const PoStatementText po_statement_texts[PO_NSTATEMENTS] = {
 		" WITH ORDINALITY AS m(account_id, line_item_id, place)"
 		" JOIN @.po_line_item i ON i.account_id" EQ "m.account_id"
 		" AND i.line_item_id" EQ "m.line_item_id"},
-	[PO_READ_NOTICES] = {"TI",
+	[PO_READ_NOTICES] = {"AI",
 		"SELECT m.place, o.account_id, o.po_number, o.description, o.bill_from, o.currency,"
 		" a.time_zone, o.expiration_month, i.start_month, i.end_month, i.line_number,"
 		" i.description, @.po_label(i.line_type), i.total_value, i.balance, " RECIPIENTS
@@ -273,9 +276,10 @@ const PoStatementText po_statement_texts[PO_NSTATEMENTS] = {
 		" JOIN @.po_account a ON a.account_id" EQ "i.account_id"},
 	/*
 	 * The latest reminder that is due, of each order.  An order that is being
-	 * deleted is left out; it would make us wait, and fail.
+	 * deleted is left out; it would make us wait, and fail.  $2 is of the shard
+	 * that is meant, where there are some.
 	 */
-	[PO_READ_REMINDERS] = {"d",
+	[PO_READ_REMINDERS] = {"da",
 		"SELECT d.due_on, o.account_id, o.po_number, o.description, o.bill_from, o.currency,"
 		" a.time_zone, o.expiration_month, o.effective_month, o.expiration_month,"
 		" NULL::pg_catalog.text, NULL::pg_catalog.text, NULL::pg_catalog.text,"
@@ -299,16 +303,16 @@ const PoStatementText po_statement_texts[PO_NSTATEMENTS] = {
 		" AND NOT EXISTS (SELECT FROM @.po_notification n WHERE n.account_id" EQ "o.account_id"
 		" AND n.po_number" EQ "o.po_number AND n.due_on" EQ "d.due_on AND n.kind" EQ "'expiration')"
 		" ORDER BY o.account_id, o.po_number FOR KEY SHARE OF o SKIP LOCKED"},
-	[PO_SET_STATUS] = {"ttt",
+	[PO_SET_STATUS] = {"att",
 		"UPDATE @.po_order o SET status = $3 WHERE account_id" EQ "$1"
-		" AND po_number" EQ "$2 RETURNING @.po_status(o)"},
-	[PO_LOCK_EXPIRATION] = {"tt",
+		" AND po_number" EQ "$2 RETURNING @.po_status(ROW(o.*)::@.po_order)"},
+	[PO_LOCK_EXPIRATION] = {"at",
 		"SELECT expiration_month FROM @.po_order WHERE account_id" EQ "$1"
 		" AND po_number" EQ "$2 FOR NO KEY UPDATE"},
-	[PO_EXTEND_ORDER] = {"ttm",
+	[PO_EXTEND_ORDER] = {"atm",
 		"UPDATE @.po_order o SET expiration_month = $3 WHERE account_id" EQ "$1"
-		" AND po_number" EQ "$2 RETURNING @.po_status(o)"},
-	[PO_EXTEND_LINE_ITEMS] = {"ttmm",
+		" AND po_number" EQ "$2 RETURNING @.po_status(ROW(o.*)::@.po_order)"},
+	[PO_EXTEND_LINE_ITEMS] = {"atmm",
 		"UPDATE @.po_line_item SET end_month = $4 WHERE account_id" EQ "$1"
 		" AND po_number" EQ "$2 AND end_month OPERATOR(@.=) $3"},
 	/* the extension's tables that are by account, whichever there are; our policy, and others */
@@ -331,17 +335,17 @@ const PoStatementText po_statement_texts[PO_NSTATEMENTS] = {
 	[PO_RECORD_POLICIES] = {"t",
 		"INSERT INTO @.po_row_security (setting, enabled_at)"
 		" SELECT $1, @.po_now() WHERE $1 IS NOT NULL ON CONFLICT DO NOTHING"},
-	[PO_COPY_ORDER] = {"tttmm",
+	[PO_COPY_ORDER] = {"attmm",
 		"INSERT INTO @.po_order (account_id, po_number, bill_from, effective_month, expiration_month,"
 		" currency, description, ship_to, tax_registration_numbers, tags)"
 		" SELECT account_id, $3, bill_from, $4, $5, currency, description, ship_to,"
 		" tax_registration_numbers, tags FROM @.po_order WHERE account_id" EQ "$1 AND po_number" EQ "$2"},
 	/* what would begin after the last month, when months move as far as the first one does */
-	[PO_READ_BEYOND] = {"ttmmm",
+	[PO_READ_BEYOND] = {"atmmm",
 		"SELECT line_number FROM @.po_line_item WHERE account_id" EQ "$1 AND po_number" EQ "$2"
 		" AND start_month OPERATOR(@.+) ($4 OPERATOR(@.-) $3) OPERATOR(@.>) $5"
 		" ORDER BY line_item_id"},
-	[PO_COPY_LINE_ITEMS] = {"tttmmmm",
+	[PO_COPY_LINE_ITEMS] = {"attmmmm",
 		"INSERT INTO @.po_line_item (account_id, po_number, line_number, line_type, start_month,"
 		" end_month, balance_tracked, amount, quantity, tax, tax_kind, agreement_id, description)"
 		" SELECT account_id, $3, line_number, line_type,"
@@ -350,12 +354,12 @@ const PoStatementText po_statement_texts[PO_NSTATEMENTS] = {
 		" ELSE LEAST(end_month OPERATOR(@.+) ($6 OPERATOR(@.-) $4), $7) END,"
 		" balance_tracked, amount, quantity, tax, tax_kind, agreement_id, description"
 		" FROM @.po_line_item WHERE account_id" EQ "$1 AND po_number" EQ "$2 ORDER BY line_item_id"},
-	[PO_COPY_CONTACTS] = {"ttt",
+	[PO_COPY_CONTACTS] = {"att",
 		"INSERT INTO @.po_contact (account_id, po_number, email, name, title, phone)"
 		" SELECT account_id, $3, email, name, title, phone FROM @.po_contact"
 		" WHERE account_id" EQ "$1 AND po_number" EQ "$2"},
-	[PO_READ_ORDER_ROW] = {"tt",
-		"SELECT o FROM @.po_order o WHERE account_id" EQ "$1 AND po_number" EQ "$2"},
+	[PO_READ_ORDER_ROW] = {"at",
+		"SELECT ROW(o.*)::@.po_order FROM @.po_order o WHERE account_id" EQ "$1 AND po_number" EQ "$2"},
 	[PO_MOVE_MEMBER] = {"tt",
 		"UPDATE @.po_account_member m SET account_id = $2 FROM"
 		" (SELECT account_id FROM @.po_account_member WHERE member_account_id" EQ "$1 FOR UPDATE) before"
@@ -365,37 +369,37 @@ const PoStatementText po_statement_texts[PO_NSTATEMENTS] = {
 		"SELECT account_id FROM @.po_account_member WHERE member_account_id" EQ "$1"},
 	[PO_READ_MEMBER] = {"t",
 		"SELECT 1 FROM @.po_account_member WHERE account_id" EQ "$1 LIMIT 1"},
-	[PO_READ_INTEGRATION] = {"t",
+	[PO_READ_INTEGRATION] = {"a",
 		"SELECT marketplace_integration FROM @.po_account WHERE account_id" EQ "$1"},
 	/* the seller and currency of its last order, and all of its months */
-	[PO_READ_AGREEMENT] = {"tt",
+	[PO_READ_AGREEMENT] = {"at",
 		"SELECT o.bill_from, o.currency, @.min(i.start_month), @.max(i.end_month)"
 		" FROM @.po_line_item i JOIN @.po_order o ON o.account_id" EQ "i.account_id"
 		" AND o.po_number" EQ "i.po_number" OF_AGREEMENT
 		" GROUP BY o.bill_from, o.currency ORDER BY pg_catalog.max(i.line_item_id) DESC LIMIT 1"},
-	[PO_READ_AGREEMENT_LINE] = {"ttt",
+	[PO_READ_AGREEMENT_LINE] = {"att",
 		"SELECT i.line_number FROM @.po_line_item i" OF_AGREEMENT " AND i.po_number" EQ "$3"
 		" ORDER BY i.line_item_id DESC LIMIT 1"},
 	/* for an invoice of the agreement that asks for this order and line item, or none */
-	[PO_READ_MOVED_TO] = {"tttt",
+	[PO_READ_MOVED_TO] = {"attt",
 		"SELECT i.agreement_moved_to FROM @.po_line_item i" OF_AGREEMENT
 		" AND i.agreement_moved_to IS NOT NULL AND ($3 IS NULL OR i.po_number" EQ "$3)"
 		" AND ($4 IS NULL OR i.line_number" EQ "$4) ORDER BY i.line_item_id DESC LIMIT 1"},
-	[PO_PURCHASE_ORDER] = {"tttmmt",
+	[PO_PURCHASE_ORDER] = {"attmmt",
 		"INSERT INTO @.po_order (account_id, po_number, bill_from, effective_month,"
 		" expiration_month, currency, source) VALUES ($1, $2, $3, $4, $5, $6, 'marketplace')"},
-	[PO_WIDEN_ORDER] = {"ttmm",
+	[PO_WIDEN_ORDER] = {"atmm",
 		"UPDATE @.po_order SET effective_month = LEAST(effective_month, $3),"
 		" expiration_month = GREATEST(expiration_month, $4)"
 		" WHERE account_id" EQ "$1 AND po_number" EQ "$2"},
-	[PO_PURCHASE_LINE_ITEM] = {"ttmmnttt",
+	[PO_PURCHASE_LINE_ITEM] = {"atmmnttt",
 		"INSERT INTO @.po_line_item (account_id, po_number, line_type, start_month, end_month,"
 		" amount, agreement_id, line_number, description)"
 		" SELECT $1, $2, 'marketplace.transaction', $3, $4, $5, $6, COALESCE($7,"
 		" (SELECT (COALESCE(pg_catalog.max(line_number::pg_catalog.numeric), 0)" PLUS "1)::pg_catalog.text"
 		" FROM @.po_line_item WHERE account_id" EQ "$1 AND po_number" EQ "$2"
 		" AND line_number OPERATOR(pg_catalog.~) '^[0-9]+$')), $8 RETURNING line_number"},
-	[PO_MOVE_AGREEMENT] = {"ttt",
+	[PO_MOVE_AGREEMENT] = {"att",
 		"UPDATE @.po_line_item i"
 		" SET agreement_moved_to = CASE WHEN i.po_number" EQ "$3 THEN NULL ELSE $3 END" OF_AGREEMENT},
 	[PO_READ_MEMBER_OF] = {"tt",
@@ -404,9 +408,9 @@ const PoStatementText po_statement_texts[PO_NSTATEMENTS] = {
 		"SELECT CAST(invoices AS pg_catalog.oid), CAST(columns AS pg_catalog.text)"
 		" FROM @.po_attachment"},
 	/* of the payer of an account, where it has one */
-	[PO_READ_INVOICE_OF] = {"ttt", "SELECT FROM @.po_invoice v WHERE " INVOICE_OF},
-	[PO_DELETE_INVOICE] = {"ttt", "DELETE FROM @.po_invoice v WHERE " INVOICE_OF},
-	[PO_READ_BOOKED] = {"ttt",
+	[PO_READ_INVOICE_OF] = {"att", "SELECT FROM @.po_invoice v WHERE " INVOICE_OF},
+	[PO_DELETE_INVOICE] = {"att", "DELETE FROM @.po_invoice v WHERE " INVOICE_OF},
+	[PO_READ_BOOKED] = {"att",
 		"SELECT " PO_INVOICE_COLUMNS ", COALESCE(associated_at, recorded_at), associated_by,"
 		" voided_at, association_kind" EQ "'credit'"
 		" FROM @.po_invoice"
@@ -417,7 +421,7 @@ const PoStatementText po_statement_texts[PO_NSTATEMENTS] = {
 	 * ascend in id and time together, so the first of that time is found by
 	 * halving, however many there are; the invoice's is one of those from there.
 	 */
-	[PO_READ_ASSOCIATION] = {"tittz",
+	[PO_READ_ASSOCIATION] = {"aittz",
 		"WITH RECURSIVE half(low, high) AS ("
 		"SELECT pg_catalog.min(entry_id), pg_catalog.max(entry_id) FROM " LEDGER_ALL " l"
 		" WHERE account_id" EQ "$1 AND line_item_id" EQ "$2"
@@ -439,14 +443,14 @@ const PoStatementText po_statement_texts[PO_NSTATEMENTS] = {
 	 * What was at a time: the rows of today, changed back by what the log has
 	 * since then.  Of many changes of a column the earliest tells what was.
 	 */
-	[PO_READ_PAST_ACCOUNT] = {"tz",
+	[PO_READ_PAST_ACCOUNT] = {"az",
 		"SELECT p.account_id, p.currency, p.period_basis, p.time_zone, 0, 0, 0,"
 		" NULL::@.po_month, '-infinity'::pg_catalog.timestamptz"
 		" FROM @.po_account a, LATERAL pg_catalog.jsonb_populate_record(a,"
 		" (SELECT @.po_merge(l.old ORDER BY l.change_id DESC) FROM " CHANGES_ALL " l"
 		" WHERE l.account_id" EQ "$1 AND l.changed_at OPERATOR(pg_catalog.>) $2"
 		" AND l.po_number IS NULL)) p WHERE a.account_id" EQ "$1"},
-	[PO_READ_PAST_ORDERS] = {"tz",
+	[PO_READ_PAST_ORDERS] = {"az",
 		"WITH later AS (" CHANGES_SINCE("l.po_number", "l.line_item_id IS NULL")
 		" AND l.po_number IS NOT NULL GROUP BY l.po_number)"
 		" SELECT " PO_ORDER_COLUMNS " FROM @.po_order o WHERE account_id" EQ "$1"
@@ -457,7 +461,7 @@ const PoStatementText po_statement_texts[PO_NSTATEMENTS] = {
 		" FROM later LEFT JOIN @.po_order o ON o.account_id" EQ "$1 AND o.po_number" EQ "later.po_number,"
 		" LATERAL pg_catalog.jsonb_populate_record(o, later.old) p"
 		" WHERE " WAS_THERE "later.first)"},
-	[PO_READ_PAST_LINE_ITEMS] = {"tz",
+	[PO_READ_PAST_LINE_ITEMS] = {"az",
 		"WITH later AS (" CHANGES_SINCE("l.line_item_id", "true")
 		" AND l.line_item_id IS NOT NULL GROUP BY l.line_item_id)"
 		" SELECT p.line_item_id, p.po_number, p.line_number, p.line_type, p.start_month, p.end_month,"
@@ -471,36 +475,36 @@ const PoStatementText po_statement_texts[PO_NSTATEMENTS] = {
 		" WHERE " WAS_THERE "later.first)) p"
 		" ORDER BY p.po_number, p.line_item_id"},
 	/* before an entry, or else at a time; one of history may have begun without entries */
-	[PO_READ_PAST_BALANCE] = {"tizi",
+	[PO_READ_PAST_BALANCE] = {"aizi",
 		"SELECT COALESCE((SELECT balance_after FROM " LEDGER_ALL " l"
 		" WHERE account_id" EQ "$1 AND line_item_id" EQ "$2"
 		" AND CASE WHEN $4" EQ "0 THEN recorded_at OPERATOR(pg_catalog.<=) $3"
 		" ELSE entry_id OPERATOR(pg_catalog.<) $4 END ORDER BY entry_id DESC LIMIT 1),"
 		" (SELECT balance_after OPERATOR(pg_catalog.-) amount FROM " LEDGER_ALL " l"
 		" WHERE account_id" EQ "$1 AND line_item_id" EQ "$2 ORDER BY entry_id LIMIT 1))"},
-	[PO_ADD_ACCOUNT] = {"t",
+	[PO_ADD_ACCOUNT] = {"a",
 		"INSERT INTO @.po_account (account_id) VALUES ($1) ON CONFLICT DO NOTHING"},
 	/* the clock is read after the wait for the lock, with the row then found */
-	[PO_LOCK_ACCOUNT] = {"t",
+	[PO_LOCK_ACCOUNT] = {"a",
 		"UPDATE @.po_account SET booked_at = GREATEST(@.po_now(),"
 		" booked_at" PLUS "'1 microsecond'::pg_catalog.interval)"
 		" WHERE account_id" EQ "$1 RETURNING " PO_ACCOUNT_COLUMNS},
-	[PO_READ_ACCOUNT_XMIN] = {"t",
+	[PO_READ_ACCOUNT_XMIN] = {"a",
 		"SELECT xmin FROM @.po_account WHERE account_id" EQ "$1"},
-	[PO_TOUCH_ORDER] = {"ttz",
+	[PO_TOUCH_ORDER] = {"atz",
 		"UPDATE @.po_order SET updated_at = $3"
 		" WHERE account_id" EQ "$1 AND po_number" EQ "$2"},
-	[PO_ASSOCIATE] = {"ttttttiztz",
+	[PO_ASSOCIATE] = {"atttttiztz",
 		"UPDATE @.po_invoice SET po_number = $4, line_number = $5, association_kind = $6,"
 		" line_item_id = $7, associated_at = $8, associated_by = $9, voided_at = $10"
 		" WHERE account_id" EQ "$1 AND bill_from" EQ "$2 AND invoice_id" EQ "$3"},
 	[PO_WRITE_INVOICES] = {"V",
 		"INSERT INTO @.po_invoice (" INVOICE_ROW ") SELECT " INVOICE_ROW
 		" FROM pg_catalog.unnest($1)"},
-	[PO_REPAIR] = {"tin",
+	[PO_REPAIR] = {"ain",
 		"UPDATE @.po_line_item SET balance = $3"
 		" WHERE account_id" EQ "$1 AND line_item_id" EQ "$2"},
-	[PO_MOVE_BALANCES] = {"TIN",
+	[PO_MOVE_BALANCES] = {"AIN",
 		"UPDATE @.po_line_item i SET balance = i.balance" PLUS "m.amount"
 		" FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3))"
 		" WITH ORDINALITY AS m(account_id, line_item_id, amount, place)"
@@ -512,7 +516,7 @@ const PoStatementText po_statement_texts[PO_NSTATEMENTS] = {
 	[PO_WRITE_NOTIFICATIONS] = {"O", WRITE_NOTIFICATIONS},
 	[PO_WRITE_REMINDERS] = {"O", WRITE_NOTIFICATIONS
 		" ON CONFLICT (account_id, po_number, due_on) WHERE kind" EQ "'expiration' DO NOTHING"},
-	[PO_WRITE_CHANGE] = {"ittitrrztz",
+	[PO_WRITE_CHANGE] = {"iatitrrztz",
 		"INSERT INTO @.po_change_log (change_id, account_id, po_number, line_item_id, line_number,"
 		" operation, old, new, changed_at, changed_by, order_updated_at)"
 		" SELECT $1, $2, $3, $4, $5, CASE WHEN r.old IS NULL THEN 'insert'"
@@ -528,7 +532,7 @@ const PoStatementText po_statement_texts[PO_NSTATEMENTS] = {
 	 * one's place: not of a line item that was deleted, when all are moved.
 	 * Where nothing is new, what was carried stays.
 	 */
-	[PO_ARCHIVE_LEDGER] = {"tmt",
+	[PO_ARCHIVE_LEDGER] = {"amt",
 		"WITH archive AS MATERIALIZED (" ARCHIVE_END "),"
 		" old AS (DELETE FROM @.po_ledger l USING archive x WHERE l.account_id" EQ "$1"
 		" AND l.recorded_at OPERATOR(pg_catalog.<) x.at AND l.line_item_id" EQ "ANY"
@@ -548,7 +552,7 @@ const PoStatementText po_statement_texts[PO_NSTATEMENTS] = {
 		" OR EXISTS (SELECT FROM @.po_ledger l, archive x WHERE l.account_id" EQ "$1"
 		" AND l.line_item_id" EQ "t.line_item_id AND l.recorded_at OPERATOR(pg_catalog.>=) x.at))"
 		" SELECT pg_catalog.count(*) FROM moved"},
-	[PO_ARCHIVE_CHANGES] = {"tm",
+	[PO_ARCHIVE_CHANGES] = {"am",
 		"WITH archive AS MATERIALIZED (" ARCHIVE_END "),"
 		" old AS (DELETE FROM @.po_change_log l USING archive x WHERE l.account_id" EQ "$1"
 		" AND l.changed_at OPERATOR(pg_catalog.<) x.at RETURNING l.*),"

@@ -10,7 +10,7 @@
 typedef struct PoStatementText
 {
 	/*
-	 * One letter an argument: t text, i bigint, m po_month, l po_line_type,
+	 * One letter an argument: a an account, t another text, i bigint, m po_month, l po_line_type,
 	 * n numeric, d date, z timestamptz, r a row of any table; capital letters are
 	 * arrays of these, E, O and V those of rows of the ledger, outbox and invoices.
 	 */

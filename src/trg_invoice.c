@@ -298,6 +298,12 @@ follow_payer(PoTrigger *trigger)
 
 	if (payer == NULL)
 		return;
+	if (po_is_distributed(trigger->schema))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("account \"%s\" is a linked account", text_to_cstring(account_id)),
+				 errdetail("Accounts are distributed over servers, and its payer may be on another one."),
+				 errhint("Give the payer's account_id, and this one as member_account_id.")));
 	po_set_text(trigger->new, Anum_invoice_member_account_id, account_id);
 	po_set_text(trigger->new, Anum_invoice_account_id, payer);
 }

@@ -85,17 +85,14 @@ update_seed(const PoTrigger *trigger)
 static void
 check_seller_name(const PoTrigger *trigger)
 {
-	bool		is_alias = po_table_oid(trigger->schema, PO_SELLER_ALIAS) ==
-		RelationGetRelid(trigger->rel);
+	PoTable		table = po_which_table(trigger->schema, trigger->rel);
+	bool		is_alias = table == PO_SELLER_ALIAS;
 	text	   *name = po_text(trigger->new, 1);
 	Datum		arg = PointerGetDatum(name);
 	PoIdentity	caller;
 	bool		clash;
 
-	if (!is_alias && po_table_oid(trigger->schema, PO_SELLER) !=
-		RelationGetRelid(trigger->rel))
-		return;
-	if (name == NULL)
+	if ((!is_alias && table != PO_SELLER) || name == NULL)
 		return;
 	po_become_owner(trigger, &caller);
 	clash = po_exists(trigger->schema,
@@ -113,14 +110,14 @@ check_seller_name(const PoTrigger *trigger)
 static void
 check_references(PoTrigger *trigger)
 {
-	Oid			table = RelationGetRelid(trigger->rel);
-	bool		is_line_type = table == po_table_oid(trigger->schema, PO_SELLER_LINE_TYPE);
+	PoTable		table = po_which_table(trigger->schema, trigger->rel);
+	bool		is_line_type = table == PO_SELLER_LINE_TYPE;
 	int			seller_column;
 	PoIdentity	caller;
 
 	if (is_line_type)
 		seller_column = Anum_bills_bill_from;
-	else if (table == po_table_oid(trigger->schema, PO_SELLER_ALIAS))
+	else if (table == PO_SELLER_ALIAS)
 		seller_column = Anum_alias_bill_from;
 	else
 		return;
@@ -286,7 +283,7 @@ po_stamp_trigger(PG_FUNCTION_ARGS)
 		po_check_policies(&trigger, column_number(&trigger, "account_id"));
 	}
 	po_become_owner(&trigger, &caller);
-	if (RelationGetRelid(trigger.rel) == po_table_oid(trigger.schema, PO_NOTIFICATION))
+	if (po_which_table(trigger.schema, trigger.rel) == PO_NOTIFICATION)
 		check_notified_order(&trigger);
 	else
 		check_payer(&trigger);

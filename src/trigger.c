@@ -32,6 +32,13 @@ init_row(PoRow *row, HeapTuple tuple, TupleDesc desc)
 	return row;
 }
 
+/* Citus gives triggers of a shard the names of the table's, and the shard's number after them */
+static const char *
+suffix_of(const char *name, const char *own)
+{
+	return strncmp(name, own, strlen(own)) == 0 ? name + strlen(own) : "";
+}
+
 void
 po_trigger_init(PoTrigger *trigger, FunctionCallInfo fcinfo)
 {
@@ -47,6 +54,8 @@ po_trigger_init(PoTrigger *trigger, FunctionCallInfo fcinfo)
 	trigger->rel = data->tg_relation;
 	trigger->desc = RelationGetDescr(data->tg_relation);
 	trigger->before = TRIGGER_FIRED_BEFORE(data->tg_event);
+	trigger->suffix = suffix_of(data->tg_trigger->tgname,
+								trigger->before ? PO_BEFORE_NAME : PO_AFTER_NAME);
 	trigger->is_insert = TRIGGER_FIRED_BY_INSERT(data->tg_event);
 	trigger->is_update = TRIGGER_FIRED_BY_UPDATE(data->tg_event);
 	trigger->is_delete = TRIGGER_FIRED_BY_DELETE(data->tg_event);
@@ -71,6 +80,7 @@ po_trigger_init_insert(PoTrigger *trigger, Oid schema, Relation rel,
 {
 	memset(trigger, 0, sizeof(*trigger));
 	trigger->schema = schema;
+	trigger->suffix = "";
 	trigger->rel = rel;
 	trigger->desc = RelationGetDescr(rel);
 	trigger->before = trigger->is_insert = true;
@@ -92,6 +102,16 @@ is_before_row(const PoTrigger *trigger, const Trigger *other)
 		 (trigger->is_delete && TRIGGER_FOR_DELETE(other->tgtype)));
 }
 
+/* does it fire before (< 0), or after (> 0) our BEFORE trigger, by its name? */
+static int
+compare_with_ours(const PoTrigger *trigger, const Trigger *other)
+{
+	int			result = strncmp(other->tgname, PO_BEFORE_NAME, strlen(PO_BEFORE_NAME));
+
+	return result != 0 ? result :
+		strcmp(other->tgname + strlen(PO_BEFORE_NAME), trigger->suffix);
+}
+
 /* a BEFORE ROW trigger that fires after ours, or NULL */
 static const Trigger *
 later_trigger(const PoTrigger *trigger)
@@ -99,7 +119,7 @@ later_trigger(const PoTrigger *trigger)
 	const TriggerDesc *triggers = trigger->rel->trigdesc;
 
 	for (int i = 0; i < triggers->numtriggers; i++)
-		if (strcmp(triggers->triggers[i].tgname, PO_BEFORE_NAME) > 0 &&
+		if (compare_with_ours(trigger, &triggers->triggers[i]) > 0 &&
 			is_before_row(trigger, &triggers->triggers[i]))
 			return &triggers->triggers[i];
 	return NULL;
@@ -136,7 +156,7 @@ po_check_alone(const PoTrigger *trigger)
 	{
 		const Trigger *other = &triggers->triggers[i];
 
-		if (is_before_row(trigger, other) && strcmp(other->tgname, PO_BEFORE_NAME) != 0)
+		if (is_before_row(trigger, other) && compare_with_ours(trigger, other) != 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					 errmsg("trigger \"%s\" of \"%s\" would fire before a row is written",
@@ -450,7 +470,7 @@ tell_of(const PoTrigger *trigger, text *account_id)
 {
 	PoIdentity	caller;
 
-	if (account_id == NULL)
+	if (account_id == NULL || po_is_distributed(trigger->schema))
 		return;
 	po_become_owner(trigger, &caller);
 	if (!po_is_replica() || !po_account_is_written(trigger->schema, account_id))
@@ -461,7 +481,9 @@ tell_of(const PoTrigger *trigger, text *account_id)
 /*
  * AFTER a row of history, or one that replication writes: what is kept in
  * memory of accounts is told by their rows, which are not written here.
- * (Replication mostly brings the account's row, too.)
+ * (Replication mostly brings the account's row, too.)  Of tables that are
+ * distributed nothing is kept, and who moves a shard replicates it to where
+ * its accounts are not yet.
  */
 void
 po_tell_of_unbooked(const PoTrigger *trigger, int attribute)

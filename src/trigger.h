@@ -23,7 +23,8 @@ typedef struct PoRow
 typedef struct PoTrigger
 {
 	Oid			schema;			/* the extension's */
-	Relation	rel;
+	const char *suffix;			/* of our triggers' names: of a shard, its number */
+	Relation	rel;			/* the table, or a shard of it */
 	TupleDesc	desc;
 	bool		before;
 	bool		is_insert;
