@@ -58,6 +58,7 @@ in_debian() {
 		done
 		dpkg -l | awk '/po-mgmt|po-notifier/ { print $1, $2, $3 }'
 		po-notifier --version
+		zcat /usr/share/man/man1/po-notifier.1.gz | grep -q '^\.SH OPTIONS'
 		version=$(ls /usr/lib/postgresql)
 		# pg_ctlcluster would want /proc
 		as_postgres() { su postgres -c "/usr/lib/postgresql/$version/bin/$*"; }

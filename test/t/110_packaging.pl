@@ -75,6 +75,13 @@ my $debian = 'doc/packaging/debian';
 like(read_file("$debian/changelog"), qr/\Apo-mgmt \(\Q$meta->{version}\E(?:-\d+)?\) /, 'the newest in debian/changelog');
 like(read_file("$debian/control.in"), qr/^Package: postgresql-PGVERSION-po-mgmt$/m, 'a package for each PostgreSQL');
 like(read_file("$debian/control.in"), qr/^Package: po-notifier$/m, 'and one for po-notifier');
+# the manual says what the program says of its options
+my @options = read_file('src/notifier/options.c') =~ /\{"([a-z-]+)", (?:no|required)_argument/g;
+my $manual = read_file("$debian/po-notifier.1") =~ s/\\-/-/gr;
+cmp_ok(scalar @options, '>', 10, 'options of po-notifier');
+is(join(' ', grep { $manual !~ /^\.B[IR]? (?:-\w ", " )?--$_(?![a-z-])/m } @options), '', 'its manual has them');
+is(join(' ', grep { my $o = $_; !grep { $_ eq $o } @options } $manual =~ /^\.B[IR]? (?:-\w ", " )?--([a-z-]+)/mg), '', 'and no others');
+like(read_file("$debian/po-notifier.manpages"), qr/^debian\/po-notifier\.1$/m, 'the package has it');
 ok(-x "$root/$debian/$_", "$_ may be run") for qw(rules tests/smoke);
 like(read_file("$debian/copyright"), qr/Copyright \(c\) 2026|Copyright: 2026/, 'the licence');
 like(read_file('doc/tutorial.md'), qr/po-mgmt_\Q$meta->{version}\E_/, 'the tutorial installs it');
