@@ -53,7 +53,8 @@ check_table(Relation rel, Oid schema)
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is a partition", RelationGetRelationName(rel)),
 				 errhint("Attach the partitioned table, and with it all of its partitions.")));
-	if (po_is_own_table(RelationGetRelid(rel)))
+	if (po_is_own_table(RelationGetRelid(rel)) ||
+		(po_is_distributed(schema) && po_which_table(schema, rel) != PO_NTABLES))
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is a table of po_mgmt itself", RelationGetRelationName(rel)),

@@ -81,7 +81,8 @@ static bool
 allows_insert(Relation rel, int ncolumns)
 {
 	if (!is_plain(rel) || has_other_triggers(rel, true) ||
-		RelationGetNumberOfAttributes(rel) != ncolumns)
+		RelationGetNumberOfAttributes(rel) != ncolumns ||
+		po_is_distributed(RelationGetNamespace(rel)))
 		return false;
 	for (int i = 1; i <= ncolumns; i++)
 		if (!takes_value(rel, i))

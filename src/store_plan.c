@@ -182,9 +182,26 @@ table_named(const char *name, size_t length)
 	return table;
 }
 
+/* a name as it is in the schema; its length in the text */
+static size_t
+append_name(StringInfo sql, const PoRelations *relations, const char *prefix,
+			const char *name, bool is_type)
+{
+	size_t		length = strspn(name, "abcdefghijklmnopqrstuvwxyz_");
+	PoTable		table = table_named(name, length);
+
+	appendStringInfo(sql, "%s.", prefix);
+	if (table == PO_NTABLES || is_type)
+		appendBinaryStringInfo(sql, name, length);
+	else
+		appendStringInfoString(sql, NameStr(relations->names[table]));
+	return length;
+}
+
 /*
+ * With the schema's name, and without what is not there: see store_sql.c.
  * Names of tables become those of the relations; after a :: they are types, and
- * stay.  Of an archive that is not there, nothing: see store_sql.c.
+ * stay.
  */
 static char *
 text_on(const PoRelations *relations, const char *prefix, const char *text)
@@ -194,27 +211,14 @@ text_on(const PoRelations *relations, const char *prefix, const char *text)
 	initStringInfo(&sql);
 	for (const char *c = text; *c != '\0'; c++)
 	{
-		size_t		length;
-		PoTable		table;
-
-		if (c[0] == '@' && (c[1] == '{' || c[1] == '}'))
-		{
-			c = c[1] == '{' && !plans_archive ? strstr(c, "@}") + 1 : c + 1;
-			continue;
-		}
-		if (c[0] != '@' || c[1] != '.')
-		{
+		if (c[0] == '@' && c[1] == '{' && !plans_archive)
+			c = strstr(c, "@}") + 1;
+		else if (c[0] == '@' && (c[1] == '{' || c[1] == '}'))
+			c++;
+		else if (c[0] != '@' || c[1] != '.')
 			appendStringInfoChar(&sql, *c);
-			continue;
-		}
-		appendStringInfo(&sql, "%s.", prefix);
-		length = strspn(c + 2, "abcdefghijklmnopqrstuvwxyz_");
-		table = table_named(c + 2, length);
-		if (table == PO_NTABLES || (c > text && c[-1] == ':'))
-			appendBinaryStringInfo(&sql, c + 2, length);
 		else
-			appendStringInfoString(&sql, NameStr(relations->names[table]));
-		c += 1 + length;
+			c += append_name(&sql, relations, prefix, c + 2, c > text && c[-1] == ':') + 1;
 	}
 	return sql.data;
 }
@@ -222,8 +226,8 @@ text_on(const PoRelations *relations, const char *prefix, const char *text)
 static SPIPlanPtr
 prepare(Oid schema, const PoRelations *relations, PoStatement statement)
 {
-	const char *prefix = quote_identifier(get_namespace_name(schema));
 	const PoStatementText *text = &po_statement_texts[statement];
+	const char *prefix = quote_identifier(get_namespace_name(schema));
 	char	   *sql = text_on(relations, prefix, text->sql);
 	int			nargs = strlen(text->args);
 	Oid			types[PO_MAX_ARGS];

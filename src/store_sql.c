@@ -4,10 +4,11 @@
  *
  * They are analysed under the caller's search_path, so all names are
  * qualified, operators too: @ before a dot stands for the extension's schema,
- * EQ for the equality of core's types.  A table's name may come to stand for a
- * shard of it (store_shard.c), whose rows are of another type: where the row
- * itself is meant, it is made one of the table's.  What is between @{ and @} is
- * left out where the extension is of 1.0 and has no archive.  No code lives here.
+ * EQ for the equality of core's types.  What is between @{ and @} is left out
+ * where the extension is of 1.0 and has no archive.  A table's name may come to
+ * stand for a shard of it (store_shard.c), whose rows are of another type:
+ * where the row itself is meant, it is made one of the table's.  No code lives
+ * here.
  */
 #include "postgres.h"
 
