@@ -50,8 +50,7 @@ static bool
 is_plain(Relation rel)
 {
 	return rel->rd_rel->relkind == RELKIND_RELATION && !rel->rd_rel->relhassubclass &&
-		!rel->rd_rel->relispartition && !rel->rd_rel->relhasrules &&
-		!po_is_distributed(RelationGetNamespace(rel));
+		!rel->rd_rel->relispartition && !rel->rd_rel->relhasrules;
 }
 
 /* is what is written there taken as it is? */
