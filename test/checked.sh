@@ -60,7 +60,6 @@ build_server() { # build_server VERSION
 		CFLAGS='-O1 -g -fno-omit-frame-pointer' CPPFLAGS=-DUSE_VALGRIND
 	make -s -j "$(getconf _NPROCESSORS_ONLN)"
 	make -s install
-	make -s -C contrib install
 	cp src/tools/valgrind.supp "$("$WORK/pg/bin/pg_config" --sharedir)/"
 	cp "$debian"/pgtap* "$debian"/pg_cron* "$debian"/plproxy* "$("$WORK/pg/bin/pg_config" --sharedir)/extension/"
 	cp "/usr/lib/postgresql/$1/lib/"{pg_cron,plproxy}.so "$("$WORK/pg/bin/pg_config" --pkglibdir)/"
@@ -90,7 +89,7 @@ judge() {
 		say 'Valgrind found errors of po_mgmt'
 		return 1
 	fi
-	say "Valgrind found no error of po_mgmt in $(find "$WORK/log" -name '*.log' | wc -l) processes, of PostgreSQL in $(find "$WORK/log" -size +0 | wc -l)"
+	say "Valgrind found no error of po_mgmt in $(find "$WORK/log" -name '*.log' | wc -l) processes, of PostgreSQL in $(find "$WORK/log" -name '*.log' -size +0 | wc -l)"
 }
 
 main() {

@@ -124,6 +124,33 @@ for (@long)
 	cmp_ok(time - $began, '<', $soon, "$name: stops soon after it");
 	is(join('|', @{ $session->query($state)->{rows}[0] }), $before, "$name: nothing of it is left");
 }
+# what waits for somebody who holds an account, and a lock on its table, ends as well
+my @waiting = (
+	[ 'INSERT', q{INSERT INTO po_invoice (account_id, bill_from, invoice_id, line_type, billing_month, amount) VALUES ('A', 'AWS Inc.', 'waits', 'usage', '2026-02', 1)} ],
+	[ 'INSERT into an attached table', q{INSERT INTO bills SELECT 'A', 'waits', 1} ],
+	[ 'po_suspend', q{SELECT po_suspend('A', 'P1')} ],
+	[ 'po_copy_order', q{SELECT po_copy_order('A', 'P1', 'NEW', '2027-01', '2027-12')} ],
+	[ 'po_repair', q{SELECT po_repair('A')} ],
+	[ 'po_rematch_unassociated', q{SELECT po_rematch_unassociated('A')} ],
+	[ 'po_enable_row_security', q{SELECT po_enable_row_security('app.account')} ]);
+
+$other->query('BEGIN');
+$other->query(q{UPDATE po_account SET payment_terms = 'net 30' WHERE account_id = 'A'});
+for (@waiting)
+{
+	my ($name, $sql) = @$_;
+	my $answer;
+
+	$session->query("SET lock_timeout = '40ms'");
+	$answer = $session->query($sql);
+	is($answer->{state}, '55P03', "$name waits: lock_timeout") or diag($answer->{message});
+	$session->query("SET lock_timeout = 0; SET statement_timeout = '40ms'");
+	$answer = $session->query($sql);
+	is($answer->{state}, '57014', "$name waits: statement_timeout") or diag($answer->{message});
+	$session->query('SET statement_timeout = 0');
+}
+$other->query('ROLLBACK');
+is(join('|', @{ $session->query($state)->{rows}[0] }), $before, 'nothing of what waited is left');
 is($session->query(q{SELECT po_repair('A')})->{rows}[0][0], '10001', 'the session goes on: what was damaged is mended');
 is(scalar @{ $session->query('SELECT * FROM po_check_integrity()')->{rows} }, 0, 'and the books are right');
 is(scalar(() = slurp_file($node->logfile) =~ /PANIC:|TRAP:|terminated by signal/g), 0, 'nothing crashed');
