@@ -25,6 +25,11 @@
 #define PLUS	" OPERATOR(pg_catalog.+) "
 #define MINUS	" OPERATOR(pg_catalog.-) "
 
+/* of the order o; not po_status(po_order), which asks for the account's day by its table's name */
+#define STATUS \
+	"@.po_status(ROW(o.*)::@.po_order, CAST(@.po_now() AT TIME ZONE COALESCE((SELECT a.time_zone" \
+	" FROM @.po_account a WHERE a.account_id" EQ "o.account_id), 'UTC') AS pg_catalog.date))"
+
 #define LINE_ITEMS_OF_ORDERS \
 	"SELECT i.line_item_id, i.po_number, i.line_number, i.line_type, i.start_month," \
 	" i.end_month, i.balance_tracked, i.balance, i.agreement_id, o.place" \
@@ -305,13 +310,13 @@ const PoStatementText po_statement_texts[PO_NSTATEMENTS] = {
 		" ORDER BY o.account_id, o.po_number FOR KEY SHARE OF o SKIP LOCKED"},
 	[PO_SET_STATUS] = {"att",
 		"UPDATE @.po_order o SET status = $3 WHERE account_id" EQ "$1"
-		" AND po_number" EQ "$2 RETURNING @.po_status(ROW(o.*)::@.po_order)"},
+		" AND po_number" EQ "$2 RETURNING " STATUS},
 	[PO_LOCK_EXPIRATION] = {"at",
 		"SELECT expiration_month FROM @.po_order WHERE account_id" EQ "$1"
 		" AND po_number" EQ "$2 FOR NO KEY UPDATE"},
 	[PO_EXTEND_ORDER] = {"atm",
 		"UPDATE @.po_order o SET expiration_month = $3 WHERE account_id" EQ "$1"
-		" AND po_number" EQ "$2 RETURNING @.po_status(ROW(o.*)::@.po_order)"},
+		" AND po_number" EQ "$2 RETURNING " STATUS},
 	[PO_EXTEND_LINE_ITEMS] = {"atmm",
 		"UPDATE @.po_line_item SET end_month = $4 WHERE account_id" EQ "$1"
 		" AND po_number" EQ "$2 AND end_month OPERATOR(@.=) $3"},

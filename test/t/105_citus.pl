@@ -146,6 +146,13 @@ SELECT * FROM po_repair('A0');
 SELECT po_suspend('A0', 'nothing');
 END
 same("SELECT po_scan_expirations('2027-03-01'), po_scan_expirations('2027-03-01')", 'reminders', qr/^1\|0$/m);
+same(<<'END', "status on the account's day", qr/^Suspended$/m);
+UPDATE po_account@1 SET time_zone = 'America/New_York' WHERE account_id = 'A1';
+INSERT INTO po_order@1 (account_id, po_number, bill_from, effective_month, expiration_month) VALUES ('A1', 'Z', 'AWS Inc.', '2026-01', '2026-03');
+SET po_mgmt.now = '2026-04-01 02:00:00+00';
+SELECT po_suspend('A1', 'Z');
+SELECT po_extend('A1', 'Z', '2026-04');
+END
 same(<<'END', 'archive', qr/^[1-9]\d*$/m);
 UPDATE po_account@0 SET closed_through = '2026-03' WHERE account_id = 'A0';
 SELECT po_archive('2026-05', 'A0');
