@@ -483,8 +483,8 @@ const PoStatementText po_statement_texts[PO_NSTATEMENTS] = {
 	[PO_READ_PAST_BALANCE] = {"aizi",
 		"SELECT COALESCE((SELECT balance_after FROM " LEDGER_ALL " l"
 		" WHERE account_id" EQ "$1 AND line_item_id" EQ "$2"
-		" AND CASE WHEN $4" EQ "0 THEN recorded_at OPERATOR(pg_catalog.<=) $3"
-		" ELSE entry_id OPERATOR(pg_catalog.<) $4 END ORDER BY entry_id DESC LIMIT 1),"
+		" AND entry_id OPERATOR(pg_catalog.<) CASE WHEN $4" EQ "0 THEN 9223372036854775807 ELSE $4 END"
+		" AND ($4" NE "0 OR recorded_at OPERATOR(pg_catalog.<=) $3) ORDER BY entry_id DESC LIMIT 1),"
 		" (SELECT balance_after OPERATOR(pg_catalog.-) amount FROM " LEDGER_ALL " l"
 		" WHERE account_id" EQ "$1 AND line_item_id" EQ "$2 ORDER BY entry_id LIMIT 1))"},
 	[PO_ADD_ACCOUNT] = {"a",
