@@ -53,7 +53,7 @@ $node->safe_psql('postgres', q{
 	CREATE FUNCTION mapping() RETURNS jsonb LANGUAGE sql AS $$ SELECT '{"account_id": "customer", "bill_from": {"value": "AWS Inc."},
 		"invoice_id": "number", "line_type": {"value": "usage"}, "billing_month": {"value": "2026-03"}, "amount": "amount", "po_number": "po"}'::jsonb $$;
 	INSERT INTO old SELECT 'D', 'old ' || n, 1 FROM generate_series(1, 30000) n;
-	INSERT INTO more SELECT 'D', 'more ' || n, 1 FROM generate_series(1, 200000) n;
+	INSERT INTO more SELECT 'D', 'more ' || n, 1 FROM generate_series(1, 1000000) n;
 	SELECT po_attach(t, mapping()) FROM unnest('{bills,old}'::regclass[]) t;
 	INSERT INTO bills SELECT 'D', 'bill ' || n, 1 FROM generate_series(1, 20000) n;
 	ANALYZE});
@@ -77,7 +77,7 @@ my @long = (
 	[ 'UPDATE of line items', q{UPDATE po_line_item SET amount = amount + 1} ],
 	[ 'DELETE of invoices', q{DELETE FROM po_invoice} ],
 	[ 'DELETE of orders', q{DELETE FROM po_order} ],
-	[ 'po_explain_match of one account', q{SELECT count(*) FROM generate_series(1, 10), po_explain_match('A', 'AWS Inc.', 'usage', '2026-02', 1)} ],
+	[ 'po_explain_match of one account', q{SELECT count(*) FROM generate_series(1, 1000) n, po_explain_match('A', 'AWS Inc.', 'usage', '2026-02', n)} ],
 	[ 'po_explain_invoice', q{SELECT count(*) FROM po_invoice v, po_explain_invoice(v.account_id, v.bill_from, v.invoice_id)} ],
 	[ 'po_balance_at', q{SELECT count(po_balance_at(account_id, po_number, line_number, now())) FROM po_line_item} ],
 	[ 'po_backtest', q{SELECT count(*) FROM po_backtest('A')} ],
