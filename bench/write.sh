@@ -141,7 +141,7 @@ measure_copy() {
 	local n name
 	for n in 250000 500000 1000000; do
 		sql bench -c "SET search_path = peer, po" -c "COPY (SELECT account_id, bill_from, invoice_id, line_type, month(billing_month), amount, currency, issued_on
-			FROM invoices($n, greatest(1, $n / $ACCOUNTS), $ACCOUNTS) ORDER BY id) TO '$STAGE/tmp/copy.$n'" >/dev/null
+			FROM invoices($n, greatest(1, 1000000 / $ACCOUNTS), $ACCOUNTS) ORDER BY id) TO '$STAGE/tmp/copy.$n'" >/dev/null
 	done
 	measure copy ms "COPY into po_invoice, ordered by account, of $(thousands "$ACCOUNTS") accounts"
 	for n in 250000 500000 1000000; do
