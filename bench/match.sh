@@ -118,7 +118,7 @@ single() {
 # row security with the same policies on both sides, for a role that they restrict
 measure_security() {
 	local name shape n
-	sql postgres -c 'CREATE DATABASE policies TEMPLATE bench' -c 'CREATE ROLE po_restricted'
+	sql postgres -c 'CREATE DATABASE policies TEMPLATE bench' -c 'CREATE ROLE po_restricted IN ROLE pg_read_server_files'
 	sql policies -c "$(
 		printf 'GRANT EXECUTE ON FUNCTION pg_read_file(text) TO po_restricted; GRANT USAGE ON SCHEMA po, peer TO po_restricted; GRANT SELECT ON ALL TABLES IN SCHEMA po, peer TO po_restricted;'
 		for name in {po,peer}.po_{account,order,line_item}; do
