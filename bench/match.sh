@@ -166,14 +166,15 @@ measure_scale() {
 	done
 	measure scale us 'One match, 30,000 random invoices of typical accounts, LATERAL, by number of accounts'
 	for n in "${sides[@]}"; do
-		for name in ours S; do
+		for name in ours tables S; do
 			side "$name-$n" 30000 "$(call $name typical 30000)" "\\c scale_$n
 SET search_path = peer, po;
+$([ $name != tables ] || printf 'SET po_mgmt.match_cache = 0;')
 $(call $name typical 30000) \\g /dev/null"
 		done
 	done
 	run_sql bench
-	table "ours-${sides[-1]}/ours-${sides[0]}" "S-${sides[-1]}/S-${sides[0]}" "S-${sides[-1]}/ours-${sides[-1]}"
+	table "ours-${sides[-1]}/ours-${sides[0]}" "tables-${sides[-1]}/tables-${sides[0]}" "S-${sides[-1]}/S-${sides[0]}" "S-${sides[-1]}/ours-${sides[-1]}"
 }
 
 # Instructions of one match, of the whole backend: those of 2,200 calls less those of 200. With
