@@ -14,7 +14,6 @@
 #include "access/xact.h"
 #include "pgstat.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
@@ -68,27 +67,14 @@ static bool holding = false;	/* what is booked, for the function that runs */
 static void
 check_unchanged(HeapTuple expected, HeapTuple stored, TupleDesc desc)
 {
-	if (po_same_bytes(expected, stored, desc))
-		return;
-	for (int attribute = 1; attribute <= Anum_invoice_recorded_at; attribute++)
-	{
-		Form_pg_attribute att = TupleDescAttr(desc, attribute - 1);
-		bool		expected_isnull;
-		bool		stored_isnull;
-		Datum		expected_value = heap_getattr(expected, attribute, desc, &expected_isnull);
-		Datum		stored_value = heap_getattr(stored, attribute, desc, &stored_isnull);
+	AttrNumber	attribute = po_invoice_difference(expected, stored, desc);
 
-		if (attribute == Anum_invoice_due_on)
-			continue;
-		if (expected_isnull != stored_isnull ||
-			(!stored_isnull &&
-			 !datum_image_eq(expected_value, stored_value, att->attbyval, att->attlen)))
-			ereport(ERROR,
-					(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
-					 errmsg("column \"%s\" of \"po_invoice\" was changed after the invoice was matched",
-							NameStr(att->attname)),
-					 errhint("Let the trigger that changes it fire before \"~po_mgmt_before\", which is by name.")));
-	}
+	if (attribute != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+				 errmsg("column \"%s\" of \"po_invoice\" was changed after the invoice was matched",
+						NameStr(TupleDescAttr(desc, attribute - 1)->attname)),
+				 errhint("Let the trigger that changes it fire before \"~po_mgmt_before\", which is by name.")));
 }
 
 /* the key columns come first in the table */

@@ -9,6 +9,7 @@
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
+#include "utils/datum.h"
 
 #include "row.h"
 #include "schema.h"
@@ -229,8 +230,8 @@ po_invoice_from_tuple(PoInvoice *invoice, HeapTuple tuple, TupleDesc desc)
 }
 
 /* are two rows the same to the byte? as a rule, where nothing was changed */
-bool
-po_same_bytes(HeapTuple a, HeapTuple b, TupleDesc desc)
+static bool
+same_bytes(HeapTuple a, HeapTuple b, TupleDesc desc)
 {
 	uint32		header = a->t_data->t_hoff;
 
@@ -240,6 +241,31 @@ po_same_bytes(HeapTuple a, HeapTuple b, TupleDesc desc)
 		HeapTupleHasNulls(a) == HeapTupleHasNulls(b) &&
 		(!HeapTupleHasNulls(a) ||
 		 memcmp(a->t_data->t_bits, b->t_data->t_bits, BITMAPLEN(desc->natts)) == 0);
+}
+
+/*
+ * The first column by which two rows of po_invoice say something else, but for
+ * due_on and columns that users added; 0 where there is none.
+ */
+AttrNumber
+po_invoice_difference(HeapTuple a, HeapTuple b, TupleDesc desc)
+{
+	if (same_bytes(a, b, desc))
+		return 0;
+	for (AttrNumber attribute = 1; attribute <= Anum_invoice_recorded_at; attribute++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, attribute - 1);
+		bool		a_isnull;
+		bool		b_isnull;
+		Datum		a_value = heap_getattr(a, attribute, desc, &a_isnull);
+		Datum		b_value = heap_getattr(b, attribute, desc, &b_isnull);
+
+		if (attribute != Anum_invoice_due_on &&
+			(a_isnull != b_isnull ||
+			 (!a_isnull && !datum_image_eq(a_value, b_value, att->attbyval, att->attlen))))
+			return attribute;
+	}
+	return 0;
 }
 
 bool

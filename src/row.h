@@ -146,7 +146,7 @@ extern void po_line_item_copy(PoLineItem *item);
 extern void po_invoice_from(PoInvoice *invoice, const Datum *values, const bool *nulls);
 
 extern void po_invoice_from_tuple(PoInvoice *invoice, HeapTuple tuple, TupleDesc desc);
-extern bool po_same_bytes(HeapTuple a, HeapTuple b, TupleDesc desc);
+extern AttrNumber po_invoice_difference(HeapTuple a, HeapTuple b, TupleDesc desc);
 extern void po_invoice_normalize(PoInvoice *invoice);
 
 /* texts that may be NULL; a null equals nothing */

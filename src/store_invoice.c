@@ -15,7 +15,6 @@
 #include "catalog/pg_index.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/relcache.h"
@@ -152,32 +151,11 @@ po_change_invoice(Oid schema, const Datum *key, const Datum *values, const bool 
 	SPI_finish();
 }
 
-/* do two rows say the same, but for due_on and columns that users added? */
-static bool
-same_row(HeapTuple a, HeapTuple b, TupleDesc desc)
-{
-	for (int attribute = 1; attribute <= Anum_invoice_recorded_at; attribute++)
-	{
-		Form_pg_attribute att = TupleDescAttr(desc, attribute - 1);
-		bool		a_isnull;
-		bool		b_isnull;
-		Datum		a_value = heap_getattr(a, attribute, desc, &a_isnull);
-		Datum		b_value = heap_getattr(b, attribute, desc, &b_isnull);
-
-		if (attribute != Anum_invoice_due_on &&
-			(a_isnull != b_isnull ||
-			 (!a_isnull && !datum_image_eq(a_value, b_value, att->attbyval, att->attlen))))
-			return false;
-	}
-	return true;
-}
-
 void
 po_check_next_invoice(HeapTuple row, TupleDesc desc)
 {
 	po_check_written(nseen < nwriting &&
-					 (po_same_bytes(writing_rows[nseen], row, desc) ||
-					  same_row(writing_rows[nseen], row, desc)),
+					 po_invoice_difference(writing_rows[nseen], row, desc) == 0,
 					 "po_invoice");
 	nseen++;
 }

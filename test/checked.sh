@@ -24,6 +24,7 @@ finish() {
 	local status=$?
 	trap - EXIT
 	[ -z "$WORK" ] || rm -rf "$WORK"
+	cleanup
 	exit "$status"
 }
 
