@@ -1,6 +1,6 @@
 /*
  * books.c
- *		Bookings that wait, and writing them.  See books.h.
+ *		Bookings that wait.  See books.h; books_write.c writes them.
  *
  * A subtransaction may end while bookings of an outer one wait (a user's
  * trigger with an exception block, say), and an inner statement writes what
@@ -16,43 +16,17 @@
 #include "access/xact.h"
 #include "common/hashfn.h"
 #include "utils/builtins.h"
-#include "utils/hsearch.h"
 #include "utils/memutils.h"
 
-#include "books.h"
-#include "notify.h"
-#include "statement.h"
-
-/* an entry of the ledger, or the invoice of a row of an attached table */
-struct PoBooking
-{
-	HeapTuple	invoice;		/* a row for po_invoice; then there is no entry */
-	uint64		key;			/* a hash of the invoice's */
-	PoEntry		entry;
-	bool		tracked;
-	bool		in_flight;		/* its row may yet be dropped */
-	bool		is_edit;		/* of a line item, whose balance has it already */
-	int			level;			/* of nesting, where it was made */
-	int			written;		/* and where it was written; 0: it waits */
-};
-
-/* a line item; ids of two accounts may be equal where history was merged */
-typedef struct ItemKey
-{
-	int64		line_item_id;
-	uint64		account;		/* a hash */
-} ItemKey;
+#include "booking.h"
 
 /* what waits to be added to a line item's balance */
 typedef struct Pending
 {
-	ItemKey		key;
+	PoItemKey	key;
 	text	   *account_id;
 	int			nbookings;		/* that make up the amount */
 	Numeric		amount;
-	Numeric		edited;			/* while writing: by edits, and so in the balance */
-	Numeric		balance;		/* while writing: after the next entry back */
-	PoAlert    *alert;			/* while writing: or NULL */
 } Pending;
 
 /* all of it in the top transaction's memory */
@@ -62,8 +36,6 @@ static int	nbookings;
 static int	bookings_space;
 static HTAB *pending;
 static int	nwaiting;			/* bookings not written, those in flight too */
-static bool writing = false;
-static bool writing_ledger = false;
 
 /* ---- memory ---- */
 
@@ -85,22 +57,22 @@ forget_if_empty(void)
 		forget_bookings();
 }
 
-static HTAB *
-create_item_hash(MemoryContext context)
+HTAB *
+po_item_hash(MemoryContext context, Size entrysize)
 {
 	HASHCTL		ctl;
 
-	ctl.keysize = sizeof(ItemKey);
-	ctl.entrysize = sizeof(Pending);
+	ctl.keysize = sizeof(PoItemKey);
+	ctl.entrysize = entrysize;
 	ctl.hcxt = context;
 	return hash_create("po_mgmt line items", 64, &ctl,
 					   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
-static Pending *
-find_item(HTAB *items, text *account_id, int64 line_item_id, bool *found)
+void *
+po_item_find(HTAB *items, text *account_id, int64 line_item_id, bool *found)
 {
-	ItemKey		key = {line_item_id, 0};
+	PoItemKey	key = {line_item_id, 0};
 
 	key.account = hash_bytes_extended((const unsigned char *) VARDATA_ANY(account_id),
 									  VARSIZE_ANY_EXHDR(account_id), 0);
@@ -114,7 +86,7 @@ create_books(void)
 		return;
 	books_context = AllocSetContextCreate(TopTransactionContext, "po_mgmt books",
 										  ALLOCSET_DEFAULT_SIZES);
-	pending = create_item_hash(books_context);
+	pending = po_item_hash(books_context, sizeof(Pending));
 	bookings_space = 64;
 	bookings = MemoryContextAlloc(books_context, bookings_space * sizeof(PoBooking *));
 }
@@ -140,7 +112,7 @@ add_pending(const PoBooking *booking, bool take_back)
 	if (booking->is_edit || booking->invoice != NULL)
 		return;
 	caller = MemoryContextSwitchTo(books_context);
-	item = find_item(pending, booking->entry.account_id,
+	item = po_item_find(pending, booking->entry.account_id,
 					 booking->entry.line_item_id, &found);
 	if (!found)
 	{
@@ -348,7 +320,7 @@ po_books_balance(const PoLineItem *item, void *arg)
 	Pending    *waiting = NULL;
 
 	if (pending != NULL)
-		waiting = find_item(pending, invoice->account_id, item->line_item_id, NULL);
+		waiting = po_item_find(pending, invoice->account_id, item->line_item_id, NULL);
 	if (waiting != NULL)
 		balance = po_money_add(balance, waiting->amount);
 	if (invoice->line_item_id == item->line_item_id)
@@ -356,158 +328,22 @@ po_books_balance(const PoLineItem *item, void *arg)
 	return balance;
 }
 
-/* ---- writing ---- */
-
-/* the moves that the bookings make together, one a line item */
-static HTAB *
-sum_up(PoBooking **certain, int n)
+bool
+po_item_waits(text *account_id, int64 line_item_id)
 {
-	HTAB	   *sums = create_item_hash(CurrentMemoryContext);
-
-	for (int i = 0; i < n; i++)
-	{
-		Pending    *sum;
-		bool		found;
-
-		if (!certain[i]->tracked)
-			continue;
-		sum = find_item(sums, certain[i]->entry.account_id,
-						certain[i]->entry.line_item_id, &found);
-		if (!found)
-		{
-			sum->account_id = certain[i]->entry.account_id;
-			sum->nbookings = 0;
-			sum->amount = sum->edited = int64_to_numeric(0);
-		}
-		if (certain[i]->is_edit)
-			sum->edited = po_money_add(sum->edited, certain[i]->entry.amount);
-		else
-		{
-			sum->amount = po_money_add(sum->amount, certain[i]->entry.amount);
-			sum->nbookings++;
-		}
-	}
-	return sums;
+	return pending != NULL && po_item_find(pending, account_id, line_item_id, NULL) != NULL;
 }
 
-/* the moves as an array, each with the balance before it */
-static PoMove *
-list_moves(Oid schema, HTAB *sums, int *nmoves)
+int
+po_books_waiting(void)
 {
-	PoMove	   *moves = palloc((hash_get_num_entries(sums) + 1) * sizeof(PoMove));
-	HASH_SEQ_STATUS status;
-	Pending    *sum;
-	int			n = 0;
-
-	hash_seq_init(&status, sums);
-	while ((sum = hash_seq_search(&status)) != NULL)
-	{
-		moves[n].account_id = sum->account_id;
-		moves[n].line_item_id = sum->key.line_item_id;
-		moves[n].amount = sum->amount;
-		n++;
-	}
-	if (n > 0)
-		po_read_balances(schema, moves, n);
-	*nmoves = n;
-	return moves;
+	return nwaiting;
 }
 
-/*
- * The entries in their order, each with the balance after it, and what it
- * crosses.  Other statements of this transaction may have written entries in
- * the meantime; time does not go back behind those.
- */
-static PoEntry *
-complete_entries(PoBooking **certain, int n, HTAB *sums, PoMove *moves, int nmoves,
-				 PoCrossings *crossings)
-{
-	PoEntry    *entries = palloc(n * sizeof(PoEntry));
+/* ---- for books_write.c ---- */
 
-	for (int i = 0; i < nmoves; i++)
-	{
-		Pending    *sum = find_item(sums, moves[i].account_id, moves[i].line_item_id, NULL);
-
-		sum->balance = moves[i].balance;
-		if (sum->balance != NULL)
-			sum->balance = po_money_subtract(sum->balance, sum->edited);
-		sum->alert = po_alert_make(moves[i].total_value, moves[i].thresholds, sum->balance);
-	}
-	for (int i = 0; i < n; i++)
-	{
-		Pending    *sum;
-
-		entries[i] = certain[i]->entry;
-		entries[i].recorded_at = Max(entries[i].recorded_at,
-									 po_statement_latest(entries[i].account_id));
-		if (!certain[i]->tracked)
-			continue;
-		sum = find_item(sums, entries[i].account_id, entries[i].line_item_id, NULL);
-		if (sum->balance != NULL)
-			sum->balance = po_money_add(sum->balance, entries[i].amount);
-		entries[i].balance_after = sum->balance;
-		/* an edit changes the total value, too: its own trigger judges it */
-		if (sum->alert != NULL && !certain[i]->is_edit)
-			po_crossings_judge(crossings, sum->alert, &entries[i]);
-	}
-	return entries;
-}
-
-/* forgets what is written for good */
-static void
-forget_written(void)
-{
-	int			kept = 0;
-
-	for (int i = 0; i < nbookings; i++)
-		if (bookings[i]->written == 0 || bookings[i]->written > bookings[i]->level)
-			bookings[kept++] = bookings[i];
-	nbookings = kept;
-	forget_if_empty();
-}
-
-/* line items that were edited only have their balance */
-static int
-drop_edits(HTAB *sums, PoMove *moves, int nmoves)
-{
-	int			kept = 0;
-
-	for (int i = 0; i < nmoves; i++)
-		if (find_item(sums, moves[i].account_id, moves[i].line_item_id, NULL)->nbookings > 0)
-			moves[kept++] = moves[i];
-	return kept;
-}
-
-/*
- * Ledger and notifications first, then balances: a user's trigger on
- * po_line_item that books or edits finds the ledger complete.  By then the
- * bookings count as written.
- */
-static void
-write_bookings(Oid schema, PoBooking **certain, int n)
-{
-	int			level = GetCurrentTransactionNestLevel();
-	HTAB	   *sums = sum_up(certain, n);
-	int			nmoves;
-	PoMove	   *moves = list_moves(schema, sums, &nmoves);
-	PoCrossings *crossings = po_crossings_make();
-
-	writing_ledger = true;
-	po_write_ledger(schema, complete_entries(certain, n, sums, moves, nmoves, crossings), n);
-	po_crossings_notify(schema, crossings);
-	writing_ledger = false;
-	for (int i = 0; i < n; i++)
-		certain[i]->written = level;
-	rebuild_pending();
-	po_statement_forget_memory();
-	nmoves = drop_edits(sums, moves, nmoves);
-	if (nmoves > 0)
-		po_move_balances(schema, moves, nmoves);
-}
-
-/* what waits and is certain: invoices, or entries */
-static PoBooking **
-list_certain(bool invoices, int *n)
+PoBooking **
+po_bookings_certain(bool invoices, int *n)
 {
 	PoBooking **certain = palloc((nwaiting + 1) * sizeof(PoBooking *));
 
@@ -519,86 +355,31 @@ list_certain(bool invoices, int *n)
 	return certain;
 }
 
-/* all entries; also what is booked while these are written */
-static void
-write_entries(Oid schema)
+void
+po_bookings_written(PoBooking **written, int n)
 {
-	int			n;
-
-	do
-	{
-		MemoryContext work = AllocSetContextCreate(CurrentMemoryContext,
-												   "po_mgmt writing",
-												   ALLOCSET_DEFAULT_SIZES);
-		MemoryContext caller = MemoryContextSwitchTo(work);
-		PoBooking **certain = list_certain(false, &n);
-
-		if (n > 0)
-			write_bookings(schema, certain, n);
-		MemoryContextSwitchTo(caller);
-		MemoryContextDelete(work);
-	} while (n > 0);
-}
-
-/*
- * The invoices of attached tables.  They count as written when that begins, so
- * that the AFTER trigger of po_invoice, the first to fire there, writes their
- * entries, and what users' triggers on po_invoice do comes after that.
- */
-static void
-write_invoices(Oid schema)
-{
-	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext, "po_mgmt invoices",
-											   ALLOCSET_DEFAULT_SIZES);
-	MemoryContext caller = MemoryContextSwitchTo(work);
-	int			n;
-	PoBooking **certain = list_certain(true, &n);
-	HeapTuple  *rows = palloc((n + 1) * sizeof(HeapTuple));
+	bool		entries = false;
 
 	for (int i = 0; i < n; i++)
 	{
-		rows[i] = heap_copytuple(certain[i]->invoice);
-		certain[i]->written = GetCurrentTransactionNestLevel();
-		nwaiting--;
+		written[i]->written = GetCurrentTransactionNestLevel();
+		entries = entries || written[i]->invoice == NULL;
 	}
-	if (n > 0)
-		po_write_invoices(schema, rows, n);
-	MemoryContextSwitchTo(caller);
-	MemoryContextDelete(work);
+	nwaiting -= n;
+	if (entries)
+		rebuild_pending();
 }
 
 void
-po_books_write(Oid schema)
+po_bookings_forget_written(void)
 {
-	/* what a user's trigger books meanwhile, the outer call writes */
-	if (writing || nwaiting == 0)
-		return;
-	write_invoices(schema);
-	PG_TRY();
-	{
-		writing = true;
-		write_entries(schema);
-	}
-	PG_FINALLY();
-	{
-		writing = writing_ledger = false;
-	}
-	PG_END_TRY();
-	forget_written();
-}
+	int			kept = 0;
 
-/* does this statement wait for its end to book on the line item? */
-bool
-po_books_wait_for(text *account_id, int64 line_item_id)
-{
-	return writing_ledger ||
-		(pending != NULL && find_item(pending, account_id, line_item_id, NULL) != NULL);
-}
-
-int
-po_books_waiting(void)
-{
-	return nwaiting;
+	for (int i = 0; i < nbookings; i++)
+		if (bookings[i]->written == 0 || bookings[i]->written > bookings[i]->level)
+			bookings[kept++] = bookings[i];
+	nbookings = kept;
+	forget_if_empty();
 }
 
 /* ---- ends of transactions ---- */

@@ -66,15 +66,22 @@ build_server() { # build_server VERSION
 	cp "/usr/lib/postgresql/$1/lib/"{pg_cron,plproxy}.so "$("$WORK/pg/bin/pg_config" --pkglibdir)/"
 }
 
-# a program in place of the server's that runs it under Valgrind
+# The server once more, with Valgrind before it. To set up a cluster goes without.
 wrap_server() {
+	local pg=$WORK/wrapped
+	cp -R "$(dirname "$(dirname "$PG_CONFIG")")" "$pg"
+	mv "$pg/bin/postgres" "$pg/bin/postgres-itself"
 	mkdir -m 777 "$WORK/log"
-	cat >"$WORK/postgres" <<-EOF2
+	PG_CONFIG=$pg/bin/pg_config
+	cat >"$pg/bin/postgres" <<-EOF2
 		#!/bin/sh
+		case \$1 in
+			--boot | --check | --single | -V) exec '$pg/bin/postgres-itself' "\$@" ;;
+		esac
 		exec valgrind --quiet --trace-children=yes --leak-check=no --track-origins=yes --time-stamp=yes \\
-			--suppressions='$("$PG_CONFIG" --sharedir)/valgrind.supp' --log-file=$WORK/log/%p.log '$(dirname "$PG_CONFIG")/postgres' "\$@"
+			--suppressions='$("$PG_CONFIG" --sharedir)/valgrind.supp' --log-file=$WORK/log/%p.log '$pg/bin/postgres-itself' "\$@"
 	EOF2
-	chmod 755 "$WORK/postgres"
+	chmod 755 "$pg/bin/postgres"
 }
 
 # what Valgrind printed are errors: those of PostgreSQL that are known are suppressed
@@ -117,7 +124,7 @@ main() {
 		valgrind)
 			need valgrind
 			wrap_server
-			export SUITE=${SUITE:-regress isolation pgtap} PO_POSTGRES=$WORK/postgres
+			export SUITE=${SUITE:-regress isolation pgtap} PG_TEST_TIMEOUT_DEFAULT=3600
 			;;
 		*) die "there is no kind $kind" ;;
 	esac

@@ -10,8 +10,7 @@
 #   start_cluster   a private cluster there, reached by a socket in that directory only
 # and cleanup (for trap EXIT) leaves nothing running and nothing behind.
 #
-# Read from the environment: PG_CONFIG, WERROR, CI, KEEP, RUN_AS, TMPDIR (see test/run.sh), and
-# PO_POSTGRES, a program to run in place of the server's (see test/checked.sh).
+# Read from the environment: PG_CONFIG, WERROR, CI, KEEP, RUN_AS, TMPDIR (see test/run.sh).
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 readonly ROOT
@@ -436,7 +435,7 @@ start_cluster() {
 		unix_socket_directories = '$STAGE/sock'
 		port = 5432
 	EOF
-	as_user "$PGBIN/pg_ctl" ${PO_POSTGRES:+-p "$PO_POSTGRES"} -D "$STAGE/data" -l "$log/server.log" -w -t 300 \
+	as_user "$PGBIN/pg_ctl" -D "$STAGE/data" -l "$log/server.log" -w -t 300 \
 		start >"$log/start.log" 2>&1 || {
 		tail -n 20 "$log/start.log" "$log/server.log" >&2
 		die 'the server did not start'
