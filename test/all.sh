@@ -112,8 +112,8 @@ make_chroot() { # make_chroot VERSION DIRECTORY, in a process of its own
 		"$(suite_of "$1")" "$2"
 }
 
-# The version before, for pg_upgrade to come from (test/t/045_pg_upgrade.pl), and the extension for
-# both where the servers look first: 18 finds what comes from another server nowhere else.
+# The version before, for pg_upgrade to come from (test/t/045_pg_upgrade.pl), with the extension where
+# that looks first.
 older_than() {
 	local v
 	for v in $SUPPORTED; do
@@ -135,11 +135,9 @@ add_older() { # add_older VERSION DIRECTORY
 		apt-get -q download postgresql-server-dev-$older
 		dpkg -x postgresql-server-dev-*.deb /
 		rm postgresql-server-dev-*.deb
-		for version in $older $1; do
-			cp -R /po_mgmt \$version
-			make -s -C \$version PG_CONFIG=/usr/lib/postgresql/\$version/bin/pg_config with_llvm=no install
-			rm -rf \$version
-		done"
+		cp -R /po_mgmt $older
+		make -s -C $older PG_CONFIG=/usr/lib/postgresql/$older/bin/pg_config with_llvm=no install
+		rm -rf $older"
 }
 
 PATH_THERE=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin # in a chroot
