@@ -71,7 +71,7 @@ sub script
 		{
 			# (COMMIT of a transaction that has failed is no error)
 			$s .= "BEGIN;\n$insert VALUES " . $values->("$id.a") . ";\n\\set first :SQLSTATE\n$insert VALUES " . $values->("$id.b")
-			  . ";\n\\set second :SQLSTATE\nCOMMIT;\n\\echo ACK :first:second:SQLSTATE $id.a $id.b\n";
+			  . ";\n\\set second :SQLSTATE\nCOMMIT;\n\\echo ACK :first,:second,:SQLSTATE $id.a $id.b\n";
 		}
 		elsif ($kind == 1)
 		{
@@ -179,14 +179,15 @@ for my $round (1 .. $crashes)
 	for my $client (1 .. $clients)
 	{
 		my $out = slurp_file("$dir/$round.$client.out");
-		while ($out =~ /^ACK (\w+) (.*)$/mg)
+		# (an SQLSTATE is empty where the connection went)
+		while ($out =~ /^ACK (\S*) (.*)$/mg)
 		{
 			my ($sqlstates, @ids) = ($1, split / /, $2);
 
-			if ($sqlstates =~ /^(00000)+$/) { $acknowledged{$_} = 1 for @ids; $given{$client} += @ids }
+			if ($sqlstates =~ /^00000(,00000)*$/) { $acknowledged{$_} = 1 for @ids; $given{$client} += @ids }
 			else { $errors++ }
 		}
-		unlike($out, qr/^ACK \w+ \S*\b$round\.$client\.3000\./m, "$title: client $client was still at work");
+		unlike($out, qr/^ACK \S* \S*\b$round\.$client\.3000\./m, "$title: client $client was still at work");
 	}
 
 	# all that was acknowledged is there; of the rest, at most what each client was waiting for
