@@ -175,7 +175,7 @@ BEGIN ATOMIC
 	FROM chain c
 	WHERE c.recorded_at < c.recorded_before
 	UNION ALL
-	-- where a line item is gone and all of it archived, nothing is carried
+	-- where a line item and its invoices are gone and all of it is archived, nothing is carried
 	SELECT coalesce(t.account_id, a.account_id), i.po_number, i.line_number,
 		coalesce(t.line_item_id, a.line_item_id), 'the ledger does not carry forward what is in the archive',
 		a.amount::text, CASE WHEN t.carried = a.amount THEN t.carried_balance ELSE t.carried END::text

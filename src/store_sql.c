@@ -534,8 +534,9 @@ const PoStatementText po_statement_texts[PO_NSTATEMENTS] = {
 		" pg_catalog.to_jsonb($7) OPERATOR(pg_catalog.-) " NOT_LOGGED " AS new) r"},
 	/*
 	 * What is moved of a line item's entries leaves one, which has the last
-	 * one's place: not of a line item that was deleted, when all are moved.
-	 * Where nothing is new, what was carried stays.
+	 * one's place: not where nothing can follow, of a line item that was
+	 * deleted and has no invoices.  Where nothing is new, what was carried
+	 * stays.
 	 */
 	[PO_ARCHIVE_LEDGER] = {"amt",
 		"WITH archive AS MATERIALIZED (" ARCHIVE_END "),"
@@ -554,6 +555,8 @@ const PoStatementText po_statement_texts[PO_NSTATEMENTS] = {
 		" FROM total t JOIN old o ON o.line_item_id" EQ "t.line_item_id AND o.entry_id" EQ "t.entry_id"
 		" WHERE EXISTS (SELECT FROM @.po_line_item i WHERE i.account_id" EQ "$1"
 		" AND i.line_item_id" EQ "t.line_item_id)"
+		" OR EXISTS (SELECT FROM @.po_invoice v WHERE v.account_id" EQ "$1"
+		" AND v.po_number" EQ "o.po_number AND v.line_item_id" EQ "t.line_item_id)"
 		" OR EXISTS (SELECT FROM @.po_ledger l, archive x WHERE l.account_id" EQ "$1"
 		" AND l.line_item_id" EQ "t.line_item_id AND l.recorded_at OPERATOR(pg_catalog.>=) x.at))"
 		" SELECT pg_catalog.count(*) FROM moved"},

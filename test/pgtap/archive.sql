@@ -62,19 +62,34 @@ SELECT is(:moved::bigint, (SELECT count(*) FROM po_ledger_archive) + (SELECT cou
 SELECT pg_temp.same('February');
 SELECT is((SELECT string_agg(concat_ws(' ', account_id, line_number, entry_kind, amount, balance_after), ', ' ORDER BY account_id, line_number, entry_id)
 	FROM po_ledger WHERE account_id <> 'open'),
-	'A 1 carried 946 946, A 2 carried -7, A late carried 70 70, B 1 carried 949 949, B 1 association -3 946, B 2 carried -7, B late carried 70 70, B late closed -70 0',
-	'one entry for each line item that exists, or has entries left; the month is that of the account''s time zone');
+	'A 1 carried 946 946, A 2 carried -7, A gone carried 0 0, A late carried 70 70, B 1 carried 949 949, B 1 association -3 946, B 2 carried -7, B gone carried 0 0, B late carried 70 70, B late closed -70 0',
+	'one entry for each line item that exists, or has invoices or entries left; the month is that of the account''s time zone');
 SELECT is((SELECT count(*) FROM po_ledger WHERE account_id = 'open' AND entry_kind = 'carried'), 0::bigint, 'nothing where no month is closed');
 SELECT is(po_archive('2026-03'), 0::bigint, 'again: nothing');
 SET po_mgmt.now = '2026-04-15 12:00+00';
 SELECT cmp_ok(po_archive('2026-12', 'B'), '>', 0::bigint, 'further for one account');
 SELECT pg_temp.same('March, of B');
-SELECT is((SELECT count(*) FROM po_ledger WHERE account_id = 'B'), 2::bigint, 'still one entry a line item, and none of one that is gone');
+SELECT is((SELECT string_agg(line_number, ' ' ORDER BY line_number) FROM po_ledger WHERE account_id = 'B'), '1 2 gone', 'still one entry a line item, and none of one that is gone with its invoices');
 SELECT is((SELECT count(*) FROM po_change_log WHERE account_id = 'B'), 0::bigint, 'no change is left');
 SELECT po_archive('9999-12') AS moved, po_archive('9999-12', 'nobody') AS of_nobody \gset
 SELECT is(:moved::bigint, :of_nobody + (SELECT count(*) FROM po_ledger_archive WHERE account_id = 'A' AND recorded_at >= '2026-03-01 05:00+00')
 	+ (SELECT count(*) FROM po_change_log_archive WHERE account_id = 'A' AND changed_at >= '2026-03-01 05:00+00'), 'no further than months are closed, and nothing of an account that is not there');
 SELECT pg_temp.same('March, of A');
+
+-- the amount of an invoice changes whose line item is gone and archived; and the invoice goes, too
+UPDATE po_account SET closed_through = NULL WHERE account_id = 'B';
+UPDATE po_invoice SET amount = amount + 5 WHERE account_id = 'B' AND line_number = 'gone';
+SELECT is_empty('SELECT * FROM po_check_integrity()', 'an entry after all of a line item was archived that is gone');
+UPDATE po_account SET closed_through = '2026-04' WHERE account_id = 'B';
+SELECT po_archive('9999-12', 'B') AS moved \gset
+SELECT is((SELECT concat_ws(' ', entry_kind, amount) FROM po_ledger WHERE account_id = 'B' AND line_number = 'gone'), 'carried -5', 'which is archived, too, and carried');
+SELECT is_empty('SELECT * FROM po_check_integrity()', 'and all adds up');
+UPDATE po_account SET closed_through = NULL WHERE account_id = 'B';
+SELECT po_release_invoice('B', 'AWS Inc.', '2026-01-subscription', 'not ours') IS NOT NULL AS released \gset
+UPDATE po_account SET closed_through = '2026-05' WHERE account_id = 'B';
+SELECT po_archive('9999-12', 'B') AS moved \gset
+SELECT is((SELECT string_agg(line_number, ' ' ORDER BY line_number) FROM po_ledger WHERE account_id = 'B'), '1 2', 'nothing is carried any more after its last invoice was released');
+SELECT is_empty('SELECT * FROM po_check_integrity()', 'which is as it should be');
 
 -- what is archived may still be taken back: it was for an open month
 SELECT lives_ok($$SELECT po_release_invoice('A', 'AWS Inc.', '2026-06-usage', 'not ours')$$, 'an archived association can be released');
