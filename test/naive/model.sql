@@ -944,6 +944,7 @@ SELECT 'ledger ' || l.account_id || ' ' || coalesce(their_id::text, '?'),
 FROM model.po_ledger l LEFT JOIN model.theirs t USING (line_item_id)
 WHERE NOT archived OR EXISTS (SELECT FROM model.po_line_item i WHERE i.line_item_id = l.line_item_id)
 	OR EXISTS (SELECT FROM model.po_ledger x WHERE x.line_item_id = l.line_item_id AND NOT x.archived)
+	OR EXISTS (SELECT FROM model.po_invoice v WHERE v.line_item_id = l.line_item_id)
 GROUP BY l.account_id, their_id
 UNION ALL
 SELECT 'changes ' || account_id, count(*) FILTER (WHERE archived) || ' of them archived'
