@@ -3,10 +3,11 @@
 # debugging symbols and USE_VALGRIND: freed memory is overwritten, and Valgrind knows palloc's chunks
 #
 #   make check-asserts          all suites; test/t/097_discards.pl also while the server discards all
-#                               its caches whenever it may. About half an hour on 2 cores
-#   make check-valgrind         regress, isolation and pgtap, under Valgrind. About an hour
+#                               its caches whenever it may. About 20 minutes on 2 cores
+#   make check-valgrind         regress, isolation and pgtap, under Valgrind. About 45 minutes
 #
-#   SUITE, TESTS, WERROR        as in test/run.sh
+#   SUITE, TESTS, WERROR        as in test/run.sh; under Valgrind SUITE=tap is of hours: name TESTS,
+#                               and give PO_SCALE=0.2
 #   PG_CONFIG=/path/pg_config   such a server that is there; it has to be yours, for the extension is
 #                               installed into it
 #
