@@ -175,6 +175,11 @@ CREATE FUNCTION tell(old po_line_item, new po_line_item) RETURNS void LANGUAGE s
 	ORDER BY t.share DESC
 $$;
 
+/* what the balance has already of a row that a trigger has stopped at */
+CREATE TABLE waits (line_item_id bigint, amount numeric);
+CREATE FUNCTION waiting(item bigint) RETURNS numeric LANGUAGE sql STABLE AS
+$$ SELECT coalesce(sum(amount), 0) FROM model.waits WHERE line_item_id = item $$;
+
 /* what is booked on a line item, entry by entry */
 CREATE FUNCTION book(account text, item bigint, seller text, invoice text, kind text, amount numeric)
 RETURNS void LANGUAGE plpgsql AS $$
@@ -186,6 +191,8 @@ BEGIN
 	SELECT * INTO old FROM model.po_line_item i WHERE i.line_item_id = item;
 	UPDATE model.po_line_item i SET balance = i.balance + book.amount
 	WHERE i.line_item_id = item AND i.balance_tracked RETURNING * INTO new;
+	old.balance := old.balance - model.waiting(item);
+	new.balance := new.balance - model.waiting(item);
 	PERFORM model.tell(old, new);	-- booked
 END $$;
 
@@ -253,6 +260,33 @@ BEGIN
 	v.association_kind := 'manual';
 END $$;
 
+/* an invoice of a contract makes the order that it asks for, where that is not there */
+CREATE FUNCTION make_order(v po_invoice) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	a model.po_account;
+	issued text := to_char(v.issued_on::date, 'YYYY-MM');
+	months text[];
+BEGIN
+	SELECT * INTO a FROM model.po_account x WHERE x.account_id = v.account_id;
+	months := CASE a.period_basis
+		WHEN 'issue_date' THEN ARRAY[issued, issued]
+		WHEN 'status_on_issue' THEN ARRAY[least(issued, v.billing_month), greatest(issued, v.billing_month)]
+		ELSE ARRAY[v.billing_month, v.billing_month] END;
+	IF v.kind = 'invoice' AND v.agreement_id IS NOT NULL AND v.requested_po_number IS NOT NULL
+		AND naive.same_or_above('marketplace.transaction', v.line_type)
+		AND coalesce(v.billing_month > a.closed_through, true)
+		AND NOT EXISTS (SELECT FROM model.po_order o WHERE o.account_id = v.account_id AND o.po_number = v.requested_po_number)
+		AND EXISTS (SELECT FROM model.seller_type t WHERE t.bill_from = v.bill_from AND t.line_type <> 'all'
+					AND naive.same_or_above(t.line_type, 'marketplace.transaction')) THEN
+		PERFORM model.apply(jsonb_build_object('op', 'insert_order', 'row', jsonb_build_object('account_id', v.account_id,
+			'po_number', v.requested_po_number, 'bill_from', v.bill_from, 'currency', v.currency,
+			'effective_month', months[1], 'expiration_month', months[2])));
+		PERFORM model.insert_item(jsonb_build_object('account_id', v.account_id, 'po_number', v.requested_po_number,
+			'line_number', coalesce(v.requested_line_number, '1'), 'line_type', 'marketplace.transaction',
+			'start_month', months[1], 'end_month', months[2], 'amount', v.amount, 'agreement_id', v.agreement_id));
+	END IF;
+END $$;
+
 /* the association of v: as its original, or by the rules; its own is forgotten */
 CREATE FUNCTION decide(INOUT v po_invoice) LANGUAGE plpgsql AS $$
 DECLARE
@@ -276,6 +310,7 @@ BEGIN
 		v.association_kind := CASE WHEN original.line_item_id IS NOT NULL THEN 'credit' END;
 		RETURN;
 	END IF;
+	PERFORM model.make_order(v);
 	SELECT * INTO item FROM model.po_line_item i WHERE i.line_item_id = model.best(v);
 	v.po_number := item.po_number;
 	v.line_number := item.line_number;
@@ -400,13 +435,18 @@ BEGIN
 		WHERE (x.account_id, x.bill_from, x.invoice_id) = (v.account_id, v.bill_from, v.invoice_id);
 		IF NOT FOUND THEN
 			INSERT INTO model.po_invoice SELECT v.*;
+			IF r->>'due_on' = '2000-01-06' THEN			-- a trigger after ours inserts another one, whose entry is the first
+				INSERT INTO model.waits VALUES (v.line_item_id, -v.amount);
+				UPDATE model.po_line_item SET balance = balance - v.amount WHERE line_item_id = v.line_item_id;
+				PERFORM model.insert_rows(jsonb_build_array(model.another(r)), 'nothing');
+				UPDATE model.po_line_item SET balance = balance + v.amount WHERE line_item_id = v.line_item_id;
+				DELETE FROM model.waits;
+			END IF;
 			IF v.line_item_id IS NOT NULL THEN
 				PERFORM model.book(v.account_id, v.line_item_id, v.bill_from, v.invoice_id, 'association', -v.amount);
 			END IF;
 			touched := touched || key;
-			IF r->>'due_on' = '2000-01-06' THEN			-- a trigger after ours inserts another one
-				PERFORM model.insert_rows(jsonb_build_array(model.another(r)), 'nothing');
-			ELSIF r->>'due_on' = '2000-01-04' THEN		-- an AFTER trigger does
+			IF r->>'due_on' = '2000-01-04' THEN			-- an AFTER trigger does
 				later := later || model.another(r);
 			END IF;
 		ELSIF conflict IS NULL THEN

@@ -138,6 +138,7 @@ sub invoice
 	$r{agreement_id} = pick('G1', 'G2') if often(15);
 	$r{requested_po_number} = often(15) ? ' ' . po() : po() if often(8);
 	$r{requested_line_number} = line() if $r{requested_po_number} && often(40);
+	@r{qw(agreement_id requested_po_number)} = (pick('G1', 'G2'), pick('P1', 'P4', 'P5')) if $r{line_type} eq 'marketplace.transaction' && often(40);
 	$r{out_of_cycle} = pick('true', 'false') if often(10);
 	if (often(25))
 	{
@@ -487,16 +488,28 @@ sub account_op
 {
 	my $set = weighted(3, { alert_thresholds => pick('{0.75}', '{0.75,0.5,0}', '{0,1,0.9,0.25}', '{0.5,0.5}', '{}') }, 4, { closed_through => pick('2025-12', '2026-01', '2026-02', '2026-02', '2026-03') }, 3, { closed_through => undef },
 		2, { period_basis => pick('billing_period', 'issue_date', 'status_on_issue') }, 0.5, { currency => pick('USD', 'EUR') });
-	my %op = (op => 'account', account_id => account(), set => $set);
-	return { op => \%op, sql => 'UPDATE po.po_account SET ' . set_list($set) . ' WHERE account_id = ' . quoted($op{account_id}) };
+	return set_account(account(), $set);
+}
+
+sub set_account
+{
+	my ($account, $set) = @_;
+	return { op => { op => 'account', account_id => $account, set => $set },
+		sql => 'UPDATE po.po_account SET ' . set_list($set) . ' WHERE account_id = ' . quoted($account) };
 }
 
 sub archive_op
 {
-	my %op = (op => 'archive', before => pick('2026-02', '2026-03', '2026-04', '2026-07', '2026-07'));
-	$op{account_id} = account() if often(60);
-	return { op => \%op, call => 1,
-		sql => 'SELECT po.po_archive(' . quoted($op{before}) . ($op{account_id} ? ', ' . quoted($op{account_id}) : '') . ')' };
+	return archive(pick('2026-02', '2026-03', '2026-04', '2026-07', '2026-07'), often(60) ? account() : undef);
+}
+
+# archive: of all accounts without one
+sub archive
+{
+	my ($before, $account) = @_;
+	my %op = (op => 'archive', before => $before);
+	$op{account_id} = $account if $account;
+	return { op => \%op, call => 1, sql => 'SELECT po.po_archive(' . join(', ', map { quoted($_) } $before, $account // ()) . ')' };
 }
 
 sub operation
@@ -631,14 +644,18 @@ EOC
 				$step->({ op => { op => 'insert_items', rows => [$r] },
 					sql => 'INSERT INTO po.po_line_item (' . join(', ', @names) . ') VALUES (' . join(', ', map { quoted($r->{$_}) } @names) . ')' });
 			}
-			$step->({ op => { op => 'account', account_id => $account, set => $set },
-				sql => 'UPDATE po.po_account SET ' . set_list($set) . ' WHERE account_id = ' . quoted($account) }) if $po eq 'P1';
+			$step->(set_account($account, $set)) if $po eq 'P1';
 		}
 	}
 	for (1 .. $steps)
 	{
 		$n++;
 		$explain->() if $n % 40 == 0;
+		if ($n == int($steps / 2))		# so that there is something to archive
+		{
+			$step->(set_account('A1', { closed_through => '2026-01' }));
+			$step->(archive('2026-07'));
+		}
 		if (!$open && often(12))
 		{
 			$out .= "\nBEGIN" . pick('', '', ' ISOLATION LEVEL REPEATABLE READ', ' ISOLATION LEVEL SERIALIZABLE') . ";\n";
@@ -823,7 +840,7 @@ unless (defined $ENV{PO_EPISODES} || defined $ENV{PO_STEPS})
 	note "$_: $stats{$_}" for sort keys %stats;
 	cmp_ok($total, '>=', 1200 * $scale, 'operations');
 	cmp_ok($stats{$_} // 0, '>', 0, "there is some: $_")
-	  for $scale < 3 ? ('automatic', 'none', 'notification', 'archived') : ('automatic', 'archived', 'ledger carried', 'manual', 'credit', 'none', 'void', 'negative balance', 'line item deleted', 'notification',
+	  for $scale < 3 ? ('automatic', 'none') : ('automatic', 'archived', 'ledger carried', 'manual', 'credit', 'none', 'void', 'negative balance', 'line item deleted', 'notification',
 		map { "ledger $_" } qw(opening association release correction edited tracking closed));
 }
 note sprintf('operations: %d, in %.1f s', $total, time - $began);
@@ -839,19 +856,19 @@ my @wrong = (
 	[ 'a release gives nothing back', q{'release', v.amount);	-- given back}, q{'release', 0);}, 1 ],
 	[ 'a delete gives nothing back', q{'release', v.amount);	-- deleted}, q{'release', 0);}, 1 ],
 	[ 'memos do not follow', q{PERFORM model.rebook(memo, followed, false);	-- memo follows}, q{NULL;}, 1 ],
-	[ 'a memo of a memo does not follow', q{PERFORM model.rebook_followers(memo, followed);}, q{NULL;}, 15 ],
-	[ 'a memo in another currency stops the rematch', q{AND o.currency <> v.currency)}, q{AND false)}, 23 ],
+	[ 'a memo of a memo does not follow', q{PERFORM model.rebook_followers(memo, followed);}, q{NULL;}, 8 ],
+	[ 'a memo in another currency stops the rematch', q{AND o.currency <> v.currency)}, q{AND false)}, 2 ],
 	[ 'what conflicts counts', q{NULL;	-- do nothing},
 		q{PERFORM model.book(v.account_id, old.line_item_id, v.bill_from, v.invoice_id, 'association', -v.amount) WHERE old.line_item_id IS NOT NULL;}, 1 ],
 	[ 'a change of the amount moves nothing', q{old.amount - new.amount);	-- amount changed}, q{0);}, 1 ],
 	[ 'an upsert is matched again', q{v.line_item_id := old.line_item_id;}, q{v := model.decide(v);}, 1 ],
-	[ 'what is there already may be an error', q{ELSIF model.is_there(v) THEN}, q{ELSIF false THEN}, 1 ],
+	[ 'what is there already may be an error', q{ELSIF model.is_there(v) THEN}, q{ELSIF false THEN}, 4 ],
 	[ 'rematch moves what was assigned by hand', q{ELSIF v.association_kind IS DISTINCT FROM 'manual' OR (r->>'force')::boolean THEN}, q{ELSE}, 5 ],
-	[ 'a rematched invoice does not get its own amount back', q{v.agreement_id, v.out_of_cycle, v.line_item_id);}, q{v.agreement_id, v.out_of_cycle, NULL);}, 9 ],
+	[ 'a rematched invoice does not get its own amount back', q{v.agreement_id, v.out_of_cycle, v.line_item_id);}, q{v.agreement_id, v.out_of_cycle, NULL);}, 30 ],
 	[ 'an edit of a line item is not felt', q{new.balance := old.balance + model.net(new) - model.net(old);		-- edited}, q{new.balance := old.balance;}, 1 ],
-	[ 'tracking starts afresh', q{new.balance := model.net(new) - model.booked(old.line_item_id);		-- tracking on}, q{new.balance := model.net(new);}, 2 ],
+	[ 'tracking starts afresh', q{new.balance := model.net(new) - model.booked(old.line_item_id);		-- tracking on}, q{new.balance := model.net(new);}, 6 ],
 	[ 'memos are matched like invoices', q{follows := FOUND;}, q{follows := false;}, 1 ],
-	[ 'closed months are open', q{AND month <= a.closed_through)}, q{AND false)}, 1 ],
+	[ 'closed months are open', q{AND month <= a.closed_through)}, q{AND false)}, 2 ],
 	[ 'void is no more than released', q{void = x.void OR make_void}, q{void = x.void}, 1 ],
 	[ 'an edit of a line item does not move its order up', q{UPDATE model.po_order SET updated_at = nextval('model.tick') WHERE}, q{UPDATE model.po_order SET updated_at = updated_at WHERE}, 1 ],
 	[ 'an edit is not logged', q{to_jsonb(old), to_jsonb(new));	-- item logged}, q{to_jsonb(old), to_jsonb(old));}, 1 ],
@@ -860,10 +877,10 @@ my @wrong = (
 	[ 'an edit tells nobody', q{PERFORM model.tell(old, new);	-- edited}, q{NULL;}, 6 ],
 	[ 'open months are archived', q{AND l.month <= a.closed_through;		-- entries archived}, q{;}, 1 ],
 	[ 'changes are not archived', q{AND l.month <= a.closed_through;		-- changes archived}, q{AND false;}, 1 ],
-	[ 'what is archived does not count', q{FROM model.po_ledger WHERE line_item_id = item $$}, q{FROM model.po_ledger WHERE line_item_id = item AND NOT archived $$}, 1 ],
-	[ 'what is at a threshold is below it', q{ELSE i.balance < share * model.total(i) END}, q{ELSE i.balance <= share * model.total(i) END}, 23 ],
+	[ 'what is archived does not count', q{FROM model.po_ledger WHERE line_item_id = item $$}, q{FROM model.po_ledger WHERE line_item_id = item AND NOT archived $$}, 8 ],
+	[ 'what is at a threshold is below it', q{ELSE i.balance < share * model.total(i) END}, q{ELSE i.balance <= share * model.total(i) END}, 18 ],
 	[ 'a line item that is below is told of again', q{AND NOT model.is_below(old, t.share)}, q{}, 1 ],
-	[ 'unassociated ones are matched in the wrong order', q{ORDER BY x.account_id, x.issued_on, x.recorded, x.invoice_id LOOP}, q{ORDER BY x.account_id DESC, x.issued_on DESC, x.recorded DESC LOOP}, 16 ],
+	[ 'unassociated ones are matched in the wrong order', q{ORDER BY x.account_id, x.issued_on, x.recorded, x.invoice_id LOOP}, q{ORDER BY x.account_id DESC, x.issued_on DESC, x.recorded DESC LOOP}, 53 ],
 );
 my $tries = $ENV{PO_TRIES} // 24;
 
