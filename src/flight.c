@@ -106,8 +106,9 @@ has_landed(Flight *flight, HeapTuple stored, TupleDesc desc)
 	switch (flight->change)
 	{
 		case PO_ROW_INSERTED:
+			/* raw, since COPY FREEZE hides who inserted */
 			if (stored == NULL ||
-				!TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(stored->t_data)))
+				!TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetRawXmin(stored->t_data)))
 				return false;
 			if (flight->attached)
 				return !ItemPointerEquals(&stored->t_self, &flight->place);
