@@ -52,8 +52,9 @@ is_invoice(Oid schema, PoMapping *mapping, HeapTuple row, int natts, const PoInv
 		return false;
 	args[0] = PointerGetDatum(invoice->account_id);
 	args[1] = values[Anum_invoice_account_id - 1];
-	return po_text_equal(po_seller_name(schema, DatumGetTextPP(values[Anum_invoice_bill_from - 1])),
-						 invoice->bill_from) &&
+	return po_text_equal(DatumGetTextPP(values[Anum_invoice_invoice_id - 1]), invoice->invoice_id) &&
+		po_text_equal(po_seller_name(schema, DatumGetTextPP(values[Anum_invoice_bill_from - 1])),
+					  invoice->bill_from) &&
 		(po_text_equal(DatumGetTextPP(args[1]), invoice->account_id) ||
 		 po_exists(schema, PO_READ_MEMBER_OF, args));
 }

@@ -88,16 +88,43 @@ query_rows(const char *sql, int nargs, Oid *types, Datum *args, int *nrows)
 	return rows;
 }
 
+/* a number as a type has it; false where that has no such value: a text among integers, say */
+static bool
+parse(text *value, Oid type, Datum *parsed)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	volatile bool good = true;
+	Oid			input;
+	Oid			param;
+
+	getTypeInputInfo(type, &input, &param);
+	PG_TRY();
+	{
+		*parsed = OidInputFunctionCall(input, text_to_cstring(value), param, -1);
+	}
+	PG_CATCH();
+	{
+		if (ERRCODE_TO_CATEGORY(geterrcode()) != ERRCODE_DATA_EXCEPTION)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(caller);
+		FlushErrorState();
+		good = false;
+	}
+	PG_END_TRY();
+	return good;
+}
+
+/* some more than have the value as text: 7 is found by 007, too */
 PoAttachedRow *
 po_read_attached_rows(Relation rel, AttrNumber attribute, text *value, int *nrows)
 {
-	Oid			type = TupleDescAttr(RelationGetDescr(rel), attribute - 1)->atttypid;
-	Oid			input;
-	Oid			param;
+	/* not a domain, whose constraints may be any code */
+	Oid			type = getBaseType(TupleDescAttr(RelationGetDescr(rel), attribute - 1)->atttypid);
 	Datum		arg;
 
-	getTypeInputInfo(type, &input, &param);
-	arg = OidInputFunctionCall(input, text_to_cstring(value), param, -1);
+	*nrows = 0;
+	if (!parse(value, type, &arg))
+		return NULL;
 	return query_rows(psprintf("SELECT t.tableoid, t.ctid, t FROM %s t"
 							   " WHERE t.%s OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
 							   po_table_name(rel), column_name(rel, attribute)),

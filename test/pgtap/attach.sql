@@ -2,7 +2,7 @@
 -- kinds, dates, amounts in cents, partitioned by month, its own triggers) is attached, loaded by COPY,
 -- corrected and detached (section 5, "Existing schemas"). After every step its rows and ours agree.
 BEGIN;
-SELECT plan(75);
+SELECT plan(80);
 SET LOCAL client_min_messages = warning;
 
 INSERT INTO po_order (account_id, po_number, bill_from, effective_month, expiration_month) VALUES
@@ -218,6 +218,23 @@ SELECT po_detach('charge');
 INSERT INTO charge (id, what, billed_on, cents) VALUES (uid(40), 'metered', '2026-10-06', 100);
 SELECT is((SELECT count(*) FROM po_invoice WHERE invoice_id = uid(40)::text), 0::bigint, 'detached, it is a table like any other');
 SELECT is((SELECT count(*) FROM pg_trigger WHERE tgfoid = 'public.po_attached_trigger()'::regprocedure), 0::bigint, 'without triggers of ours, on partitions, too');
+
+--
+-- Numbers of one table are no values of another one's type, or others that read the same
+--
+CREATE DOMAIN serial_number AS integer CHECK (VALUE > 0);
+CREATE TABLE numbered (id serial_number PRIMARY KEY, customer text, total numeric, po text);
+CREATE TABLE named (id text PRIMARY KEY, customer text, total numeric, po text);
+SELECT po_attach(t, '{"account_id": "customer", "bill_from": {"value": "AWS Inc."}, "invoice_id": "id",
+	"line_type": {"value": "usage"}, "billing_month": {"value": "2026-10"}, "amount": "total", "po_number": "po"}')
+	FROM unnest('{numbered,named}'::regclass[]) t;
+INSERT INTO numbered VALUES (7, '11111111-1111-1111-1111-111111111111', 1);
+INSERT INTO named VALUES ('007', '11111111-1111-1111-1111-111111111111', 1), ('INV-7', '11111111-1111-1111-1111-111111111111', 1),
+	('0', '11111111-1111-1111-1111-111111111111', 1);
+SELECT lives_ok(format($$SELECT po_release_invoice('11111111-1111-1111-1111-111111111111', 'AWS Inc.', %L, 'a test')$$, n),
+	n || ' is released') FROM unnest('{007,INV-7,0}'::text[]) n;
+SELECT is((SELECT po FROM numbered), 'PO-1', 'the number 7 stays');
+SELECT is((SELECT count(*) FROM named WHERE po IS NULL), 3::bigint, 'the names do not');
 
 --
 -- COPY FREEZE hides by whom its rows were inserted; without the server's count they are looked at
