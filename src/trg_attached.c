@@ -289,6 +289,14 @@ key_of(const PoTrigger *trigger, const Meant *meant, Datum *key)
 	return true;
 }
 
+/* does an INSERT give it a value where it is null? */
+static bool
+has_default(int attribute)
+{
+	return attribute == Anum_invoice_kind || attribute == Anum_invoice_issued_on ||
+		attribute == Anum_invoice_currency;
+}
+
 /* which columns of the invoice change? what defaults fill in stays where it is null */
 static bool
 find_changed(const Meant *old, const Meant *new, TupleDesc desc, bool *changed)
@@ -300,7 +308,7 @@ find_changed(const Meant *old, const Meant *new, TupleDesc desc, bool *changed)
 		Form_pg_attribute att = TupleDescAttr(desc, i);
 
 		changed[i] = i != Anum_invoice_po_number - 1 && i != Anum_invoice_line_number - 1 &&
-			!(new->nulls[i] && att->attnotnull) &&
+			!(new->nulls[i] && has_default(i + 1)) &&
 			(old->nulls[i] != new->nulls[i] ||
 			 (!new->nulls[i] && !datum_image_eq(old->values[i], new->values[i],
 												att->attbyval, att->attlen)));
@@ -317,7 +325,7 @@ follow_sign(Meant *new, bool *changed)
 	const int	amount = Anum_invoice_amount - 1;
 	int			sign;
 
-	if (!changed[amount] || !new->nulls[kind])
+	if (!changed[amount] || new->nulls[amount] || !new->nulls[kind])
 		return;
 	sign = po_money_sign(DatumGetNumeric(new->values[amount]));
 	changed[kind] = sign != 0;

@@ -2,7 +2,7 @@
 -- kinds, dates, amounts in cents, partitioned by month, its own triggers) is attached, loaded by COPY,
 -- corrected and detached (section 5, "Existing schemas"). After every step its rows and ours agree.
 BEGIN;
-SELECT plan(80);
+SELECT plan(83);
 SET LOCAL client_min_messages = warning;
 
 INSERT INTO po_order (account_id, po_number, bill_from, effective_month, expiration_month) VALUES
@@ -235,6 +235,10 @@ SELECT lives_ok(format($$SELECT po_release_invoice('11111111-1111-1111-1111-1111
 	n || ' is released') FROM unnest('{007,INV-7,0}'::text[]) n;
 SELECT is((SELECT po FROM numbered), 'PO-1', 'the number 7 stays');
 SELECT is((SELECT count(*) FROM named WHERE po IS NULL), 3::bigint, 'the names do not');
+SELECT throws_ok(format('UPDATE numbered SET %I = NULL', c), '23502', NULL, c || ' is required, as in po_invoice')
+	FROM unnest('{customer,total}'::text[]) c;
+DELETE FROM numbered;
+SELECT is((SELECT count(*) FROM po_invoice WHERE invoice_id = '7'), 0::bigint, 'so that a delete finds its invoice');
 
 --
 -- COPY FREEZE hides by whom its rows were inserted; without the server's count they are looked at
