@@ -46,11 +46,18 @@ typedef struct Move
 
 /*
  * An update that moves a row fires BEFORE UPDATE, DELETE and INSERT, one after
- * the other in the memory of one row, and then AFTER DELETE and INSERT.
+ * the other in the memory of one row, and then AFTER DELETE and INSERT.  In
+ * between, a user's trigger may update other rows.
  */
-static Departure departing;
-static MemoryContext departing_row = NULL;	/* NULL: none */
-static bool has_departed;
+typedef struct Departing
+{
+	struct Departing *outer;	/* of the statement around */
+	Departure	departure;
+	MemoryContext row;			/* of the server, and where this is kept; NULL: it has arrived */
+	bool		has_departed;
+} Departing;
+
+static Departing *departing = NULL; /* the innermost first */
 static HTAB *moves = NULL;		/* in the top transaction's memory */
 
 /* made once a statement, which keeps the table from changing */
@@ -143,8 +150,22 @@ insert(PoTrigger *trigger, PoMapping *mapping)
 static void
 row_ends(void *row)
 {
-	if (departing_row == row)
-		departing_row = NULL;
+	Departing **link = &departing;
+
+	while (*link != row)
+		link = &(*link)->outer;
+	*link = (*link)->outer;
+}
+
+/* the row in whose memory the trigger runs, or NULL */
+static Departing *
+departing_here(void)
+{
+	Departing  *row = departing;
+
+	while (row != NULL && row->row != CurrentMemoryContext)
+		row = row->outer;
+	return row;
 }
 
 static void
@@ -170,16 +191,19 @@ static void
 may_depart(const PoTrigger *trigger)
 {
 	MemoryContextCallback *callback;
+	Departing  *row;
 
 	if (!trigger->rel->rd_rel->relispartition)
 		return;
+	row = palloc0(sizeof(Departing));
+	row->departure = departure_of(trigger);
+	row->row = CurrentMemoryContext;
+	row->outer = departing;
+	departing = row;
 	callback = palloc(sizeof(MemoryContextCallback));
 	callback->func = row_ends;
-	callback->arg = CurrentMemoryContext;
+	callback->arg = row;
 	MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
-	departing = departure_of(trigger);
-	departing_row = CurrentMemoryContext;
-	has_departed = false;
 }
 
 /* a delete: of a row that departs, or else nothing is known of such a row */
@@ -187,10 +211,10 @@ static bool
 departs(const PoTrigger *trigger)
 {
 	Departure	departure = departure_of(trigger);
+	Departing  *row = departing_here();
 
-	if (departing_row == CurrentMemoryContext &&
-		memcmp(&departure, &departing, sizeof(departure)) == 0)
-		return has_departed = true;
+	if (row != NULL && memcmp(&departure, &row->departure, sizeof(departure)) == 0)
+		return row->has_departed = true;
 	if (moves != NULL)
 		hash_search(moves, &departure, HASH_REMOVE, NULL);
 	return false;
@@ -199,7 +223,9 @@ departs(const PoTrigger *trigger)
 static bool
 is_arriving(void)
 {
-	return departing_row == CurrentMemoryContext && has_departed;
+	const Departing *row = departing_here();
+
+	return row != NULL && row->has_departed;
 }
 
 static void
@@ -222,6 +248,7 @@ create_moves(void)
 static void
 arrive(PoTrigger *trigger, PoMapping *mapping)
 {
+	Departing  *from = departing_here();
 	Relation	rel = open_invoices(trigger);
 	Meant		meant = meant_by(mapping, trigger->new, rel);
 	HeapTuple	tuple = heap_form_tuple(RelationGetDescr(rel), meant.values, meant.nulls);
@@ -230,10 +257,10 @@ arrive(PoTrigger *trigger, PoMapping *mapping)
 
 	if (moves == NULL)
 		create_moves();
-	move = hash_search(moves, &departing, HASH_ENTER, NULL);
+	move = hash_search(moves, &from->departure, HASH_ENTER, NULL);
 	move->arrived = heap_copytuple(tuple);
 	MemoryContextSwitchTo(row);
-	departing_row = NULL;
+	from->row = NULL;
 	table_close(rel, NoLock);
 }
 
