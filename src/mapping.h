@@ -23,8 +23,8 @@ extern PoMapping *po_mapping_make(const char *text, Relation rel, TupleDesc invo
 extern void po_mapping_eval(PoMapping *mapping, HeapTuple row, Datum *values, bool *nulls);
 
 /*
- * The table's columns for what po_mgmt fills in (Anum_invoice_po_number and
- * _line_number), 0 where it has none; and a text as their value.
+ * The table's column for an attribute of ours, translated or not, 0 where it has
+ * none; and a text as the value of one that po_mgmt fills in.
  */
 extern AttrNumber po_mapping_filled(const PoMapping *mapping, int attribute);
 extern Datum po_mapping_fill(PoMapping *mapping, int attribute, text *value);

@@ -128,10 +128,14 @@ insert(PoTrigger *trigger, PoMapping *mapping)
 	Meant		meant = meant_by(mapping, trigger->new, rel);
 	PoTrigger	invoice;
 	PoIdentity	caller;
+	AttrNumber	account_id = po_mapping_filled(mapping, Anum_invoice_account_id);
 	PoEntry		entry;
 	bool		tracked;
 	bool		booked;
 
+	/* the table's own; those of a partitioned one are not known here */
+	if (account_id != 0)
+		po_check_policies(trigger, account_id);
 	po_trigger_init_insert(&invoice, trigger->schema, rel, meant.values, meant.nulls);
 	po_become_owner(&invoice, &caller);
 	booked = po_invoice_new(&invoice, &entry, &tracked);

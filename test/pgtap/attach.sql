@@ -2,7 +2,7 @@
 -- kinds, dates, amounts in cents, partitioned by month, its own triggers) is attached, loaded by COPY,
 -- corrected and detached (section 5, "Existing schemas"). After every step its rows and ours agree.
 BEGIN;
-SELECT plan(85);
+SELECT plan(88);
 SET LOCAL client_min_messages = warning;
 
 INSERT INTO po_order (account_id, po_number, bill_from, effective_month, expiration_month) VALUES
@@ -259,6 +259,20 @@ UPDATE moving SET part = 2, total = 3 WHERE id = 'moving-1';
 SELECT is((SELECT string_agg(concat_ws(' ', id, part, total, po, note), ', ' ORDER BY id) FROM moving),
 	'moving-1 2 3 PO-1, moving-2 1 2 PO-1 DELETEINSERT', 'the row that moved keeps its order');
 SELECT is((SELECT count(*) FROM po_ledger WHERE invoice_id = 'moving-1' AND entry_kind = 'release'), 0::bigint, 'nothing was given back meanwhile');
+
+--
+-- What row security of the table forbids tells nothing of the account
+--
+CREATE ROLE po_t_tenant;
+ALTER TABLE named ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON named USING (customer = current_user);
+GRANT USAGE ON SCHEMA "Billing ""X""" TO po_t_tenant;
+GRANT INSERT ON named TO po_t_tenant;
+SET LOCAL ROLE po_t_tenant;
+SELECT throws_ok(format($$INSERT INTO named VALUES ('t', '11111111-1111-1111-1111-111111111111', 1, %L)$$, po), '42501',
+	'new row violates row-level security policy for table "named"', 'another one''s account, order ' || po) FROM unnest('{PO-1,none}'::text[]) po;
+SELECT lives_ok($$INSERT INTO named VALUES ('t', 'po_t_tenant', 1)$$, 'the own one');
+RESET ROLE;
 
 --
 -- COPY FREEZE hides by whom its rows were inserted; without the server's count they are looked at
