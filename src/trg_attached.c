@@ -425,6 +425,7 @@ after_change(PoTrigger *trigger, PoMapping *mapping)
 
 	if (trigger->is_update)
 		new = meant_by(mapping, trigger->new, rel);
+	po_check_triggers(trigger->schema, PO_INVOICE);
 	po_become_role(rel->rd_rel->relowner, &caller);
 	change_invoice(trigger, &old, &new, RelationGetDescr(rel));
 	if (po_flight_row_came())

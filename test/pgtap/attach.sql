@@ -2,7 +2,7 @@
 -- kinds, dates, amounts in cents, partitioned by month, its own triggers) is attached, loaded by COPY,
 -- corrected and detached (section 5, "Existing schemas"). After every step its rows and ours agree.
 BEGIN;
-SELECT plan(88);
+SELECT plan(90);
 SET LOCAL client_min_messages = warning;
 
 INSERT INTO po_order (account_id, po_number, bill_from, effective_month, expiration_month) VALUES
@@ -273,6 +273,22 @@ SELECT throws_ok(format($$INSERT INTO named VALUES ('t', '11111111-1111-1111-111
 	'new row violates row-level security policy for table "named"', 'another one''s account, order ' || po) FROM unnest('{PO-1,none}'::text[]) po;
 SELECT lives_ok($$INSERT INTO named VALUES ('t', 'po_t_tenant', 1)$$, 'the own one');
 RESET ROLE;
+
+--
+-- What an update or delete does in po_invoice is done as its owner: nobody gets his rights by a trigger
+--
+CREATE ROLE po_t_trigger;
+DO $$ BEGIN
+	EXECUTE format('GRANT USAGE, CREATE ON SCHEMA %I, "Billing ""X""" TO po_t_trigger', (SELECT extnamespace::regnamespace::text FROM pg_extension WHERE extname = 'po_mgmt'));
+END $$;
+GRANT TRIGGER ON po_invoice TO po_t_trigger;
+SET LOCAL ROLE po_t_trigger;
+CREATE FUNCTION be_owner() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION $_$as %$_$, current_user; END';
+CREATE TRIGGER be_owner AFTER UPDATE OR DELETE ON po_invoice FOR EACH ROW EXECUTE FUNCTION be_owner();
+RESET ROLE;
+SELECT throws_ok(q, '42501', 'trigger "be_owner" of "po_invoice" must not run as the owner of the table', q)
+	FROM unnest('{UPDATE named SET total = 9 WHERE id = $$t$$,DELETE FROM named WHERE id = $$t$$}'::text[]) q;
+DROP TRIGGER be_owner ON po_invoice;
 
 --
 -- COPY FREEZE hides by whom its rows were inserted; without the server's count they are looked at
