@@ -106,7 +106,7 @@ is_booked(const Adoption *adoption, const PoAttachedRow *row)
 			return false;		/* the error comes when it is booked */
 		key[i] = values[i];
 	}
-	key[1] = PointerGetDatum(po_seller_name(adoption->schema, DatumGetTextPP(key[1])));
+	po_name_as_stored(adoption->schema, key);
 	return po_exists(adoption->schema, PO_READ_INVOICE_OF, key);
 }
 

@@ -154,6 +154,7 @@ find_candidates(Oid schema, const PoInvoice *invoice, const PoAccount *account,
 	finder->schema = schema;
 	finder->reader = open_reader(schema, account);
 	finder->invoice = invoice;
+	finder->is_named = true;
 	finder->account = *account;
 	finder->types = types;
 	po_find_by_rules(finder);

@@ -238,6 +238,8 @@ find_orders(PoFinder *finder)
 	read_orders(finder);
 	if (usable_order(finder, 0) != NULL)
 		return true;
+	if (finder->is_named)
+		return false;
 	seller = po_read_alias(finder->reader, finder->bill.bill_from);
 	if (seller == NULL)
 		return false;

@@ -29,6 +29,7 @@ typedef struct PoFinder
 	const PoInvoice *invoice;	/* normalized */
 	int			max_rank;		/* 0: all */
 	bool		any_balance;	/* rank as if all balances covered the invoice */
+	bool		is_named;		/* bill_from is what is stored, and is taken as no alias */
 	PoBalance	balance;		/* or NULL */
 	void	   *balance_arg;
 	HTAB	   *types;			/* what the statement has read of the taxonomy; or NULL */

@@ -97,6 +97,20 @@ lock_invoice(Oid schema, text *account_id, text *bill_from, text *invoice_id,
 	return true;
 }
 
+/* the name that it is stored under: the seller's, or one that was no alias of it when the invoice came */
+static text *
+find_invoice(Oid schema, text *account_id, text *bill_from, text *invoice_id,
+			 PoInvoice *invoice)
+{
+	text	   *seller = po_seller_name(schema, bill_from);
+
+	if (read_newest(schema, account_id, seller, invoice_id, invoice))
+		return seller;
+	if (!read_newest(schema, account_id, bill_from, invoice_id, invoice))
+		po_report_no_invoice(account_id, seller, invoice_id);
+	return bill_from;
+}
+
 /* the caller must see it; then its account is locked and it is read again */
 static void
 begin(Rebooking *rebooking, FunctionCallInfo fcinfo)
@@ -108,9 +122,7 @@ begin(Rebooking *rebooking, FunctionCallInfo fcinfo)
 
 	memset(rebooking, 0, sizeof(*rebooking));
 	rebooking->schema = schema;
-	bill_from = po_seller_name(schema, bill_from);
-	if (!read_newest(schema, account_id, bill_from, invoice_id, &rebooking->invoice))
-		po_report_no_invoice(account_id, bill_from, invoice_id);
+	bill_from = find_invoice(schema, account_id, bill_from, invoice_id, &rebooking->invoice);
 	po_become_table_owner(schema, PO_INVOICE, &rebooking->caller);
 	lock_account(rebooking, account_id);
 	if (!lock_invoice(schema, account_id, bill_from, invoice_id, &rebooking->invoice))
@@ -130,6 +142,42 @@ end(Rebooking *rebooking)
 	po_flight_close(rebooking->schema);
 	po_become(&rebooking->caller);
 	return po_read_datum(rebooking->schema, PO_READ_INVOICE_ROW, args, NULL);
+}
+
+/* ---- sellers that have an alias by now ---- */
+
+static bool
+is_there(Oid schema, const PoInvoice *invoice, text *bill_from)
+{
+	PoInvoice	other;
+
+	return read_newest(schema, invoice->account_id, bill_from, invoice->invoice_id, &other);
+}
+
+/*
+ * Before it is associated an invoice gets its seller's own name, and so do the
+ * credit memos that follow it.
+ */
+static void
+name_seller(Oid schema, PoInvoice *invoice)
+{
+	text	   *seller = po_seller_name(schema, invoice->bill_from);
+	Datum		args[] = {
+		PointerGetDatum(invoice->account_id), PointerGetDatum(invoice->bill_from),
+		PointerGetDatum(invoice->invoice_id), PointerGetDatum(seller)
+	};
+	PoInvoice  *memos;
+	int			nmemos;
+
+	if (invoice->line_item_id != 0 || po_text_equal(seller, invoice->bill_from))
+		return;
+	memos = po_read_invoices(schema, PO_READ_FOLLOWERS, args, &nmemos);
+	po_check_triggers(schema, PO_INVOICE);
+	po_write(schema, PO_NAME_SELLER, args, NULL);
+	invoice->bill_from = seller;
+	for (int i = 0; i < nmemos; i++)
+		if (!is_there(schema, &memos[i], seller))
+			name_seller(schema, &memos[i]);
 }
 
 /* ---- booking anew ---- */
@@ -251,6 +299,7 @@ po_assign_invoice(PG_FUNCTION_ARGS)
 
 	begin(&rebooking, fcinfo);
 	check_not_void(&rebooking.invoice);
+	name_seller(rebooking.schema, &rebooking.invoice);
 	wanted = rebooking.invoice;
 	wanted.po_number = po_text_trim(required(fcinfo, 3, "po_number"));
 	wanted.line_number = PG_ARGISNULL(4) ? NULL : po_text_trim(PG_GETARG_TEXT_PP(4));
@@ -303,6 +352,7 @@ po_rematch_invoice(PG_FUNCTION_ARGS)
 	check_not_void(&rebooking.invoice);
 	if (!rebooking.invoice.by_hand || (!PG_ARGISNULL(3) && PG_GETARG_BOOL(3)))
 	{
+		name_seller(rebooking.schema, &rebooking.invoice);
 		decide(&rebooking, &association);
 		rebook_all(&rebooking, &association, cstring_to_text("matched again"), false);
 	}
@@ -320,8 +370,12 @@ is_stuck(const Rebooking *rebooking, const PoInvoice *invoice)
 		PoMonthGetDatum(account->closed_through)
 	};
 	PoInvoice	original;
+	text	   *seller = po_seller_name(rebooking->schema, invoice->bill_from);
 
-	if (po_find_original(rebooking->schema, invoice, invoice->bill_from, &original) != PO_FOLLOWS_NONE &&
+	if (!po_text_equal(seller, invoice->bill_from) &&
+		is_there(rebooking->schema, invoice, seller))
+		return true;
+	if (po_find_original(rebooking->schema, invoice, seller, &original) != PO_FOLLOWS_NONE &&
 		!po_text_equal(original.currency, invoice->currency))
 		return true;
 	if (!account->is_closed)
@@ -350,6 +404,7 @@ rematch_one(Rebooking *rebooking, const PoInvoice *seen)
 	PopActiveSnapshot();
 	if (stuck)
 		return false;
+	name_seller(rebooking->schema, invoice);
 	decide(rebooking, &association);
 	rebook_all(rebooking, &association, cstring_to_text("matched again"), false);
 	return association.kind != NULL;

@@ -43,6 +43,17 @@ po_seller_name(Oid schema, text *name)
 	return seller;
 }
 
+void
+po_name_as_stored(Oid schema, Datum *key)
+{
+	text	   *name = DatumGetTextPP(key[1]);
+	text	   *seller = po_seller_name(schema, name);
+
+	key[1] = PointerGetDatum(seller);
+	if (!po_text_equal(seller, name) && !po_exists(schema, PO_READ_INVOICE_OF, key))
+		key[1] = PointerGetDatum(name);
+}
+
 /* the same for the payer of an account that is linked to one */
 text *
 po_payer_of(Oid schema, text *account_id)

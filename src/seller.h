@@ -11,6 +11,12 @@
 /* the seller's own name for a name or an alias; the name itself if unknown */
 extern text *po_seller_name(Oid schema, text *name);
 
+/*
+ * Of an invoice's account, seller and number, the seller becomes the name that
+ * is stored: its own, or one that was no alias of it when the invoice came.
+ */
+extern void po_name_as_stored(Oid schema, Datum *key);
+
 /* the payer that a linked account belongs to; NULL for any other account */
 extern text *po_payer_of(Oid schema, text *account_id);
 

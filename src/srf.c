@@ -381,7 +381,10 @@ po_explain_invoice(PG_FUNCTION_ARGS)
 	bill_from = po_read_alias(finder.reader, PG_GETARG_TEXT_PP(1));
 	if (bill_from == NULL)
 		bill_from = PG_GETARG_TEXT_PP(1);
+	/* the name may have become an alias after the invoice came */
 	if (!po_read_booked(finder.schema, PG_GETARG_TEXT_PP(0), bill_from,
+						PG_GETARG_TEXT_PP(2), &booked) &&
+		!po_read_booked(finder.schema, PG_GETARG_TEXT_PP(0), PG_GETARG_TEXT_PP(1),
 						PG_GETARG_TEXT_PP(2), &booked))
 		po_report_no_invoice(PG_GETARG_TEXT_PP(0), bill_from, PG_GETARG_TEXT_PP(2));
 	if (po_read_past_account(finder.schema, booked.invoice.account_id, booked.at,

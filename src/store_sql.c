@@ -415,6 +415,9 @@ const PoStatementText po_statement_texts[PO_NSTATEMENTS] = {
 	/* of the payer of an account, where it has one */
 	[PO_READ_INVOICE_OF] = {"att", "SELECT FROM @.po_invoice v WHERE " INVOICE_OF},
 	[PO_DELETE_INVOICE] = {"att", "DELETE FROM @.po_invoice v WHERE " INVOICE_OF},
+	[PO_NAME_SELLER] = {"attt",
+		"UPDATE @.po_invoice SET bill_from = $4"
+		" WHERE account_id" EQ "$1 AND bill_from" EQ "$2 AND invoice_id" EQ "$3"},
 	[PO_READ_BOOKED] = {"att",
 		"SELECT " PO_INVOICE_COLUMNS ", COALESCE(associated_at, recorded_at), associated_by,"
 		" voided_at, association_kind" EQ "'credit'"

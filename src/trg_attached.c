@@ -316,7 +316,7 @@ key_of(const PoTrigger *trigger, const Meant *meant, Datum *key)
 			return false;
 		key[i] = meant->values[i];
 	}
-	key[1] = PointerGetDatum(po_seller_name(trigger->schema, DatumGetTextPP(key[1])));
+	po_name_as_stored(trigger->schema, key);
 	return true;
 }
 

@@ -212,8 +212,11 @@ normalize(PoTrigger *trigger)
 			po_set_text(row, numbers[i], po_text_trim(po_text(row, numbers[i])));
 	po_set_text(row, Anum_invoice_currency,
 				po_text_upper(po_text(row, Anum_invoice_currency)));
-	po_set_text(row, Anum_invoice_bill_from,
-				po_seller_name(trigger->schema, po_text(row, Anum_invoice_bill_from)));
+	/* a name that has become an alias since stays while the invoice is associated */
+	if (trigger->is_insert || !is_associated(trigger->old) ||
+		po_changed(trigger, Anum_invoice_bill_from))
+		po_set_text(row, Anum_invoice_bill_from,
+					po_seller_name(trigger->schema, po_text(row, Anum_invoice_bill_from)));
 }
 
 /* ---- INSERT ---- */

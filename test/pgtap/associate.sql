@@ -2,7 +2,7 @@
 -- what each kind of statement books, exact to the ledger's entries, whatever other triggers,
 -- savepoints and conflicts make of it. po_check_integrity() is asked after every step.
 BEGIN;
-SELECT plan(160);
+SELECT plan(170);
 SET LOCAL client_min_messages = warning;
 
 CREATE PROCEDURE po(account text, number text, seller text DEFAULT 'AWS Inc.', expiration text DEFAULT '2026-12') LANGUAGE sql AS $$
@@ -533,6 +533,32 @@ SELECT is(violations(a), NULL, a || ' is well again') FROM unnest('{bad1,bad2,ba
 SELECT matches(violations('bad3'), 'does not follow from the one before', 'what does not follow stays');
 SELECT is(po_repair('bad7'), 1::bigint, 'an invoice without an entry');
 SELECT is(violations('bad7'), 'Q 1 invoice I3 of AWS Inc. has another number than its line item: P 1 Q 1', 'has one then, and its line item the balance that it leaves');
+
+-- invoices under a name that becomes an alias later
+CALL po('renamed', 'P'); CALL li('renamed', 'P', '1', 100);
+INSERT INTO po_account_member VALUES ('renamed-m', 'renamed');
+INSERT INTO po_invoice (account_id, bill_from, invoice_id, line_type, billing_month, amount, original_invoice_id)
+	SELECT v.account_id, 'Amazon by another name', v.invoice_id, 'usage', '2026-02', v.amount, v.original
+	FROM (VALUES ('renamed', 'I1', 10, NULL), ('renamed', 'M1', -4, 'I1'), ('renamed', 'I2', 1, NULL), ('renamed', 'I3', 1, NULL),
+		('renamed', 'I4', 1, NULL), ('renamed-m', 'I5', 1, NULL), ('renamed', 'I6', 1, NULL)) v(account_id, invoice_id, amount, original);
+INSERT INTO po_seller_alias VALUES ('Amazon by another name', 'AWS Inc.');
+CREATE FUNCTION renamed() RETURNS text LANGUAGE sql AS $$
+	SELECT string_agg(concat_ws(' ', invoice_id, left(bill_from, 6), po_number, association_kind), ', ' ORDER BY invoice_id, bill_from)
+	FROM po_invoice WHERE account_id = 'renamed' $$;
+SELECT is((SELECT count(*) FROM po_explain_invoice('renamed', 'Amazon by another name', 'I1')), 2::bigint, 'explained by that name');
+SELECT is((po_void_invoice('renamed', 'Amazon by another name', 'I2')).voided_at IS NULL, false, 'void by that name');
+SELECT is((po_assign_invoice('renamed', 'Amazon by another name', 'I3', 'P', '1')).bill_from, 'AWS Inc.', 'assigned by hand it gets the seller''s name');
+SELECT is((po_rematch_invoice('renamed', 'Amazon by another name', 'I1')).bill_from, 'AWS Inc.', 'matched again, too');
+SELECT is(renamed(), 'I1 AWS In P automatic, I2 Amazon, I3 AWS In P manual, I4 Amazon, I5 Amazon, I6 Amazon, M1 AWS In P credit', 'and so does its credit memo, which follows it');
+INSERT INTO po_invoice (account_id, bill_from, invoice_id, line_type, billing_month, amount)
+	VALUES ('renamed', 'Amazon by another name', 'I6', 'usage', '2026-02', 1);
+SELECT is(po_rematch_unassociated('renamed'), 2::bigint, 'all that are left');
+SELECT is(renamed(), 'I1 AWS In P automatic, I2 Amazon, I3 AWS In P manual, I4 AWS In P automatic, I5 AWS In P automatic, '
+	'I6 AWS In P automatic, I6 Amazon, M1 AWS In P credit', 'but for one that came again under the seller''s name');
+SELECT throws_ok($$INSERT INTO po_invoice (account_id, bill_from, invoice_id, line_type, billing_month, amount)
+	VALUES ('renamed', 'Amazon by another name', 'I4', 'usage', '2026-02', 1)$$, '23505', NULL, 'none is booked twice');
+SELECT is((po_release_invoice('renamed', 'Amazon by another name', 'I1')).po_number, NULL, 'released by either name');
+SELECT is(violations('renamed'), NULL, 'the books are right');
 
 -- nobody's trigger changes what the extension writes
 CALL po('alone', 'P'); CALL li('alone', 'P', '1', 100);
