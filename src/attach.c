@@ -108,7 +108,7 @@ check_clash(Relation rel, const PoMapping *mapping, Oid other_id, const char *ot
 			Oid schema, TupleDesc invoice)
 {
 	Relation	other = table_open(other_id, AccessShareLock);
-	PoMapping  *other_mapping = po_mapping_make(other_text, other, invoice);
+	PoMapping  *other_mapping = po_attached_mapping(other_text, other, invoice);
 
 	SPI_connect();
 	if (pg_class_aclcheck(other_id, GetUserId(), ACL_SELECT) == ACLCHECK_OK &&

@@ -81,14 +81,18 @@ open_rows(const Adoption *adoption)
 	return po_open_attached(adoption->rel, n, order);
 }
 
+/* as the owner of the attached table, whose generated columns and casts these are */
 static void
 evaluate(const Adoption *adoption, HeapTuple row, Datum **values, bool **nulls)
 {
 	int			natts = RelationGetNumberOfAttributes(adoption->invoices);
+	PoIdentity	before;
 
 	*values = palloc(natts * sizeof(Datum));
 	*nulls = palloc(natts * sizeof(bool));
+	po_become_role(adoption->rel->rd_rel->relowner, &before);
 	po_mapping_eval(adoption->mapping, row, *values, *nulls);
+	po_become(&before);
 }
 
 /* as the owner of po_invoice */

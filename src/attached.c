@@ -39,15 +39,22 @@ add_filled(Filled *filled, const PoMapping *mapping, int attribute, text *value)
 	filled->n++;
 }
 
-/* is the row of an attached table this invoice, or of a member of its account? */
+/*
+ * Is the row of an attached table this invoice, or of a member of its account?
+ * What the table's owner put into generated columns and casts runs as himself.
+ */
 static bool
-is_invoice(Oid schema, PoMapping *mapping, HeapTuple row, int natts, const PoInvoice *invoice)
+is_invoice(Oid schema, Relation rel, PoMapping *mapping, HeapTuple row, int natts,
+		   const PoInvoice *invoice)
 {
 	Datum	   *values = palloc(natts * sizeof(Datum));
 	bool	   *nulls = palloc(natts * sizeof(bool));
 	Datum		args[3];
+	PoIdentity	before;
 
+	po_become_role(rel->rd_rel->relowner, &before);
 	po_mapping_eval(mapping, row, values, nulls);
+	po_become(&before);
 	if (nulls[Anum_invoice_account_id - 1] || nulls[Anum_invoice_bill_from - 1])
 		return false;
 	args[0] = PointerGetDatum(invoice->account_id);
@@ -73,12 +80,24 @@ fill(Oid schema, Relation rel, PoMapping *mapping, int natts, const PoInvoice *i
 	po_become(&before);
 	for (int i = 0; i < nrows; i++)
 	{
-		if (!is_invoice(schema, mapping, rows[i].tuple, natts, invoice))
+		if (!is_invoice(schema, rel, mapping, rows[i].tuple, natts, invoice))
 			continue;
 		po_become_role(rel->rd_rel->relowner, &before);
 		po_fill_attached(rel, &rows[i], 1, filled->n, filled->columns, filled->texts);
 		po_become(&before);
 	}
+}
+
+PoMapping *
+po_attached_mapping(const char *text, Relation rel, TupleDesc invoice)
+{
+	PoMapping  *mapping;
+	PoIdentity	before;
+
+	po_become_role(rel->rd_rel->relowner, &before);
+	mapping = po_mapping_make(text, rel, invoice);
+	po_become(&before);
+	return mapping;
 }
 
 void
@@ -91,7 +110,7 @@ po_attached_follow(Oid schema, const PoInvoice *invoice, text *po_number, text *
 	{
 		Relation	rel = table_open(attached[i].relid, RowExclusiveLock);
 		Relation	invoices = table_open(po_table_oid(schema, PO_INVOICE), AccessShareLock);
-		PoMapping  *mapping = po_mapping_make(attached[i].mapping, rel, RelationGetDescr(invoices));
+		PoMapping  *mapping = po_attached_mapping(attached[i].mapping, rel, RelationGetDescr(invoices));
 		Filled		filled = {0};
 
 		add_filled(&filled, mapping, Anum_invoice_po_number, po_number);

@@ -139,13 +139,14 @@ insert(PoTrigger *trigger, PoMapping *mapping)
 	po_trigger_init_insert(&invoice, trigger->schema, rel, meant.values, meant.nulls);
 	po_become_owner(&invoice, &caller);
 	booked = po_invoice_new(&invoice, &entry, &tracked);
+	po_become(&caller);
+	/* the column may be of a domain, which is checked as the caller */
 	fill_in(trigger, mapping, invoice.new, Anum_invoice_po_number);
 	fill_in(trigger, mapping, invoice.new, Anum_invoice_line_number);
 	po_flight_attached_row(trigger->rel, po_row_tuple(trigger->new),
 						   po_row_tuple(invoice.new), RelationGetDescr(rel));
 	if (booked)
 		po_flight_book(&entry, tracked);
-	po_become(&caller);
 	table_close(rel, NoLock);
 }
 

@@ -2,7 +2,7 @@
 -- kinds, dates, amounts in cents, partitioned by month, its own triggers) is attached, loaded by COPY,
 -- corrected and detached (section 5, "Existing schemas"). After every step its rows and ours agree.
 BEGIN;
-SELECT plan(90);
+SELECT plan(95);
 SET LOCAL client_min_messages = warning;
 
 INSERT INTO po_order (account_id, po_number, bill_from, effective_month, expiration_month) VALUES
@@ -289,6 +289,41 @@ RESET ROLE;
 SELECT throws_ok(q, '42501', 'trigger "be_owner" of "po_invoice" must not run as the owner of the table', q)
 	FROM unnest('{UPDATE named SET total = 9 WHERE id = $$t$$,DELETE FROM named WHERE id = $$t$$}'::text[]) q;
 DROP TRIGGER be_owner ON po_invoice;
+
+--
+-- Code of the attached table's owner, in generated columns and domains, runs as himself and never as the owner of po_invoice
+--
+CREATE ROLE po_t_biller;
+DO $$
+DECLARE
+	ours name := (SELECT extnamespace::regnamespace::text FROM pg_extension WHERE extname = 'po_mgmt');
+BEGIN
+	EXECUTE format('GRANT USAGE ON SCHEMA %I TO po_t_biller', ours);
+	EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA %I TO po_t_biller', ours);
+END $$;
+GRANT USAGE, CREATE ON SCHEMA "Billing ""X""" TO po_t_biller;
+GRANT EXECUTE ON FUNCTION po_attach, po_attached_trigger, po_release_invoice TO po_t_biller;
+GRANT EXECUTE ON PROCEDURE po_attach_existing TO po_t_biller;
+SET LOCAL ROLE po_t_biller;
+CREATE FUNCTION as_biller(value text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS $$
+BEGIN
+	IF current_user <> 'po_t_biller' THEN
+		RAISE EXCEPTION 'as %', current_user;
+	END IF;
+	RETURN value;
+END $$;
+CREATE DOMAIN biller_po AS text CHECK (VALUE IS NULL OR as_biller(VALUE) IS NOT NULL);
+CREATE TABLE billed (id text PRIMARY KEY, payer text DEFAULT '11111111-1111-1111-1111-111111111111',
+	customer text GENERATED ALWAYS AS (as_biller(payer)) STORED, seller text GENERATED ALWAYS AS (as_biller('AWS Inc.')) STORED, total numeric, po biller_po);
+INSERT INTO billed (id, total) VALUES ('billed-1', 1);
+SELECT po_attach('billed', '{"account_id": "customer", "bill_from": "seller", "invoice_id": "id", "line_type": {"value": "usage"},
+	"billing_month": {"value": "2026-10"}, "amount": "total", "po_number": "po"}');
+SELECT lives_ok($$CALL po_attach_existing('billed')$$, 'what is there already');
+SELECT lives_ok($$INSERT INTO billed (id, total) VALUES ('billed-2', 1)$$, 'a new row');
+SELECT lives_ok($$UPDATE billed SET total = 2$$, 'and an update, as the one who does it');
+RESET ROLE;
+SELECT lives_ok($$SELECT po_release_invoice('11111111-1111-1111-1111-111111111111', 'AWS Inc.', 'billed-1')$$, 'what follows, as the table''s owner');
+SELECT is((SELECT string_agg(concat_ws(' ', id, total, po), ', ' ORDER BY id) FROM billed), 'billed-1 2, billed-2 2 PO-1', 'all of it is done');
 
 --
 -- COPY FREEZE hides by whom its rows were inserted; without the server's count they are looked at
