@@ -124,6 +124,8 @@ begin(Rebooking *rebooking, FunctionCallInfo fcinfo)
 	rebooking->schema = schema;
 	bill_from = find_invoice(schema, account_id, bill_from, invoice_id, &rebooking->invoice);
 	po_become_table_owner(schema, PO_INVOICE, &rebooking->caller);
+	/* rows that came to nothing, ON CONFLICT DO NOTHING say, take no balance */
+	po_flight_next_row(schema);
 	lock_account(rebooking, account_id);
 	if (!lock_invoice(schema, account_id, bill_from, invoice_id, &rebooking->invoice))
 		po_report_no_invoice(account_id, bill_from, invoice_id);
@@ -444,6 +446,7 @@ po_rematch_unassociated(PG_FUNCTION_ARGS)
 	rebooking.schema = get_func_namespace(fcinfo->flinfo->fn_oid);
 	invoices = po_read_invoices(rebooking.schema, PO_READ_UNASSOCIATED, &arg, &ninvoices);
 	po_become_table_owner(rebooking.schema, PO_INVOICE, &rebooking.caller);
+	po_flight_next_row(rebooking.schema);
 	held = po_flight_hold(true);
 	PG_TRY();
 	{

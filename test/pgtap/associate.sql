@@ -2,7 +2,7 @@
 -- what each kind of statement books, exact to the ledger's entries, whatever other triggers,
 -- savepoints and conflicts make of it. po_check_integrity() is asked after every step.
 BEGIN;
-SELECT plan(170);
+SELECT plan(174);
 SET LOCAL client_min_messages = warning;
 
 CREATE PROCEDURE po(account text, number text, seller text DEFAULT 'AWS Inc.', expiration text DEFAULT '2026-12') LANGUAGE sql AS $$
@@ -456,6 +456,21 @@ SELECT lives_ok($$INSERT INTO po_invoice SELECT * FROM inv('drop', 'I1', 80) UNI
 	'nor does its edit of the line item that the dropped row was matched to');
 SELECT is(books('drop'), 'P/1=47 P/2=100 | association I5 -2 -> 47', 'and the books are true');
 DROP TRIGGER a_ ON po_invoice;
+
+-- no other row of po_invoice comes after the one that a conflict has dropped, but a function
+CALL po('late', 'P'); CALL li('late', 'P', '1', 100, finish => '2026-06'); CALL li('late', 'P', '2');
+CALL book('late', 'I1', 10);
+CREATE FUNCTION on_second() RETURNS void LANGUAGE sql AS $$
+	SELECT po_assign_invoice('late', 'AWS Inc.', 'I1', 'P', '2');
+	INSERT INTO po_invoice SELECT (inv('late', 'I1', 95)).* ON CONFLICT DO NOTHING $$;
+SELECT on_second();
+SELECT is((SELECT line_number FROM po_rematch_invoice('late', 'AWS Inc.', 'I1', force => true)), '1', 'what a conflict has dropped takes no balance from a rematch');
+SELECT on_second();
+SELECT is((SELECT line_number FROM po_assign_invoice('late', 'AWS Inc.', 'I1', 'P')), '1', 'nor from an assignment by hand');
+SELECT po_release_invoice('late', 'AWS Inc.', 'I1') IS NOT NULL AS released \gset
+INSERT INTO po_invoice SELECT (inv('late', 'I1', 95)).* ON CONFLICT DO NOTHING;
+SELECT is(po_rematch_unassociated('late'), 1::bigint, 'nor from those that wait');
+SELECT is((SELECT line_number FROM po_invoice WHERE account_id = 'late'), '1', 'which get the best line item');
 
 CALL po('switch', 'P'); CALL li('switch', 'P', '1', 100); CALL li('switch', 'P', '2');
 UPDATE po_line_item SET amount = 100 WHERE account_id = 'switch';
