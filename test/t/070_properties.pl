@@ -582,6 +582,7 @@ sub script
 	make_universe();
 	my $count = 0;
 	my $n = 0;
+	my $sessions = 0;
 	my $out = <<'EOC';
 \set QUIET 1
 \set ON_ERROR_STOP 0
@@ -612,7 +613,7 @@ EOC
 		$count += $o->{count} // 1;
 		my $op = $json->encode($o->{op});
 		$out .= "\n-- step $n\n\\set is_bad true\n\\set bad 'no answer'\n";
-		$out .= sprintf "SET po_mgmt.now = '2026-%02d-%02d 12:00+00';\n", 1 + int(6 * $n / ($steps + 1)), 1 + 168 * $n / ($steps + 1) % 28;
+		$out .= sprintf "SET po_mgmt.now = '2026-%02d-%02d 12:%02d+00';\n", 1 + int(6 * $n / ($steps + 1)), 1 + 168 * $n / ($steps + 1) % 28, $sessions;
 		$out .= "SELECT model.predict(\$j\$$op\$j\$) AS predicted \\gset\n";
 		my $own = $open && often(80);		# a savepoint of its own
 		$out .= "SAVEPOINT own;\n" if $own;
@@ -691,6 +692,7 @@ EOC
 		}
 		elsif (!$open && often(2))
 		{
+			$sessions = min($sessions + 1, 59);		# a clock that stands still is one session's
 			$out .= "\\connect\n\\o /dev/null\nSET client_min_messages = error;\nSET search_path = po;\nSET po_mgmt.notify = off;\n"
 			  . "SET enable_mergejoin = off;\nSET enable_hashjoin = off;\n";
 		}
