@@ -16,20 +16,14 @@ get_row(uint64 row, Datum *values, bool *nulls)
 	heap_deform_tuple(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, values, nulls);
 }
 
-/* the entry by which the invoice was booked; there is none for history */
+/* the entry by which the invoice was booked, if there is one */
 static void
-read_association(Oid schema, PoBooked *booked)
+read_entry(PoStatement statement, const Datum *args, PoBooked *booked)
 {
-	const PoInvoice *invoice = &booked->invoice;
-	Datum		args[] = {
-		PointerGetDatum(invoice->account_id), Int64GetDatum(invoice->line_item_id),
-		PointerGetDatum(invoice->bill_from), PointerGetDatum(invoice->invoice_id),
-		TimestampTzGetDatum(booked->at)
-	};
 	Datum		values[3];
 	bool		nulls[3];
 
-	if (query(schema, PO_READ_ASSOCIATION, args) > 0)
+	if (query(booked->schema, statement, args) > 0)
 	{
 		get_row(0, values, nulls);
 		booked->entry_id = DatumGetInt64(values[0]);
@@ -37,6 +31,24 @@ read_association(Oid schema, PoBooked *booked)
 		booked->note = nulls[2] ? NULL : DatumGetTextPCopy(values[2]);
 	}
 	SPI_finish();
+}
+
+/* there is none for history, nor for what no line item fitted */
+static void
+read_association(PoBooked *booked)
+{
+	const PoInvoice *invoice = &booked->invoice;
+	Datum		args[] = {
+		PointerGetDatum(invoice->account_id), Int64GetDatum(invoice->line_item_id),
+		PointerGetDatum(invoice->bill_from), PointerGetDatum(invoice->invoice_id),
+		TimestampTzGetDatum(booked->at)
+	};
+	Datum		released[] = {args[0], args[2], args[3], args[4]};
+
+	if (invoice->line_item_id != 0)
+		read_entry(PO_READ_ASSOCIATION, args, booked);
+	else
+		read_entry(PO_READ_RELEASED, released, booked);
 }
 
 bool
@@ -65,8 +77,8 @@ po_read_booked(Oid schema, text *account_id, text *bill_from, text *invoice_id,
 		booked->as_original = !more_nulls[3] && DatumGetBool(more[3]);
 	}
 	SPI_finish();
-	if (found && booked->invoice.line_item_id != 0)
-		read_association(schema, booked);
+	if (found)
+		read_association(booked);
 	return found;
 }
 

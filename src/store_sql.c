@@ -447,6 +447,13 @@ const PoStatementText po_statement_texts[PO_NSTATEMENTS] = {
 		" AND l.bill_from" EQ "$3 AND l.invoice_id" EQ "$4 AND l.entry_kind" EQ "'association'"
 		" ORDER BY l.entry_id LIMIT 1"},
 
+	/* the same of an invoice that was released since it was recorded: seldom asked for, and read one by one */
+	[PO_READ_RELEASED] = {"attz",
+		"SELECT l.entry_id, OPERATOR(pg_catalog.-) l.amount, NULL::pg_catalog.text FROM " LEDGER_ALL " l"
+		" WHERE l.account_id" EQ "$1 AND l.bill_from" EQ "$2 AND l.invoice_id" EQ "$3"
+		" AND l.entry_kind" EQ "'association' AND l.recorded_at OPERATOR(pg_catalog.<=) $4"
+		" ORDER BY l.entry_id LIMIT 1"},
+
 	/*
 	 * What was at a time: the rows of today, changed back by what the log has
 	 * since then.  Of many changes of a column the earliest tells what was.

@@ -1,7 +1,7 @@
 -- test/pgtap/history.sql: the change log, and po_explain_invoice(): why an invoice was booked where
 -- it was, with the configuration and the balances of that moment.
 BEGIN;
-SELECT plan(52);
+SELECT plan(53);
 SET LOCAL client_min_messages = warning;
 
 -- what the log has of an account: number, line, operation, old and new, in the order of the changes
@@ -187,7 +187,9 @@ SELECT po_suspend('E', 'SUS') \g /dev/null
 SELECT po_release_invoice('E', 'AWS Inc.', 'C'), po_void_invoice('E', 'AWS Inc.', 'N'), po_assign_invoice('E', 'AWS Inc.', 'B', 'OLD', '1', 'asked for by Ms. Roe') \g /dev/null
 SELECT same($$SELECT po_number, line_number, rank, outcome, regexp_replace(reason, ' 20\S+ \S+', ' T') FROM said WHERE invoice_id = 'C' LIMIT 2$$, $$VALUES
 	(NULL::text, NULL::text, NULL::int, 'rejected', 'The invoice was booked when it was recorded, on T UTC, and has been released since.'),
-	('OLD', '1', 1, 'candidate', 'The best of 3 line items that fit. It pays for AWS Monthly Usage (usage), the type of the invoice. Its balance of 40 USD covers the invoice''s 1.')$$, 'one that was released');
+	('NEW', '1', 1, 'candidate', 'The best of 3 line items that fit. It pays for AWS Monthly Usage (usage), the type of the invoice. Its balance of 30 USD does not cover the invoice''s 500.')$$, 'one that was released');
+SELECT set_eq($$SELECT po_number, line_number, rank, reason FROM said WHERE invoice_id = 'C' AND po_number IS NOT NULL$$,
+	$$SELECT po_number, line_number, rank, reason FROM then_said WHERE invoice_id = 'C' AND po_number IS NOT NULL$$, 'with the line items and balances of when it was recorded');
 SELECT is((SELECT regexp_replace(reason, ' 20\S+ \S+', ' T') FROM said WHERE invoice_id = 'N' AND po_number IS NULL), 'The invoice is void since T UTC.', 'one that is void');
 SELECT is((SELECT regexp_replace(reason, ' 20\S+ \S+', ' T') FROM said WHERE invoice_id = 'B' AND outcome = 'selected'), format('Assigned by hand by %s on T UTC: asked for by Ms. Roe. By the rules of that moment: The only line item that fits. It pays for AWS Monthly Usage (usage), the type of the invoice. Its balance is not tracked.', current_user),
 	'one that was assigned later, with the reason that was given');
